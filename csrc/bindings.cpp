@@ -1,0 +1,152 @@
+// Python binding: shapes, dtypes, devices; nothing else. Any DLPack array on the CPU is taken as it is, never copied.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
+
+#include <stdexcept>
+#include <string>
+
+#include "footprint.hpp"
+#include "kernels.hpp"
+#include "stars.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+namespace cc = clustercnn;
+
+namespace {
+
+template <typename T, size_t N>
+using Array = nb::ndarray<T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
+
+void require(bool ok, const char* what) {
+    if (!ok) throw std::invalid_argument(what);
+}
+
+cc::BandSpec band_spec(int grid, int modes, const Array<const float, 2>& taps, const Array<const float, 3>& transfer) {
+    require(taps.shape(0) <= cc::kMaxDegree + 1 && taps.shape(1) >= 2 && taps.shape(1) <= cc::kMaxTaps, "taps: too many");
+    require(2 * modes < grid, "modes: more than the grid holds");
+    require(transfer.shape(0) == size_t(modes) + 1 && transfer.shape(1) == 2 * size_t(modes) + 1 && transfer.shape(2) == 2,
+            "transfer: shape [modes + 1, 2 modes + 1, 2] is needed");
+    return {grid, modes, int(taps.shape(1)), int(taps.shape(0)) - 1,
+            {taps.data(), taps.data() + taps.size()}, {transfer.data(), transfer.data() + transfer.size()}};
+}
+
+// Keeps the arrays alive that the plain struct points into.
+struct PopulationArrays {
+    Array<const float, 2> u, mass;
+    Array<const float, 3> flux;
+    Array<const float, 4> extinction;
+    Array<const int32_t, 2> guide;
+
+    cc::Populations view() const {
+        return {int(u.shape(0)), int(u.shape(1)), int(flux.shape(2)), u.data(), mass.data(), flux.data(),
+                extinction.data(), guide.data()};
+    }
+};
+
+struct ClusterArrays {
+    uint64_t seed;
+    Array<const int64_t, 1> index;
+    Array<const int32_t, 1> population;
+    Array<const double, 1> mean_count;
+    Array<const float, 2> shape;  // rows a_v, x, y, scale, exponent
+    nb::object nodes;             // Array<const float, 1> or None
+    Array<const float, 1> radius2;
+
+    cc::Clusters view() const {
+        const size_t n = index.shape(0);
+        const float* s = shape.data();
+        return {int64_t(n), seed, index.data(), population.data(), mean_count.data(), s, s + n, s + 2 * n, s + 3 * n,
+                s + 4 * n, nodes.is_none() ? nullptr : radius2.data()};
+    }
+};
+
+ClusterArrays cluster_arrays(uint64_t seed, Array<const int64_t, 1> index, Array<const int32_t, 1> population,
+                             Array<const double, 1> mean_count, Array<const float, 2> shape, nb::object nodes) {
+    const size_t n = index.shape(0);
+    require(population.shape(0) == n && mean_count.shape(0) == n && shape.shape(0) == 5 && shape.shape(1) == n,
+            "clusters: arrays of different length");
+    ClusterArrays arrays{seed, index, population, mean_count, shape, nodes, {}};
+    if (!nodes.is_none()) {
+        arrays.radius2 = nb::cast<Array<const float, 1>>(nodes);
+        require(arrays.radius2.shape(0) == cc::kRadiusNodes, "radius2: wrong number of nodes");
+    }
+    return arrays;
+}
+
+void check_populations(const cc::Populations& p, const ClusterArrays& c) {
+    for (size_t i = 0; i < c.population.shape(0); ++i)
+        require(c.population.data()[i] >= 0 && c.population.data()[i] < p.count, "population: index outside the table");
+}
+
+void render(cc::RenderPlan& plan, const PopulationArrays& p, const ClusterArrays& c, int threads, Array<float, 4> out,
+            Array<double, 1> total_mass) {
+    require(out.shape(0) == c.index.shape(0) && total_mass.shape(0) == c.index.shape(0), "out: wrong length");
+    check_populations(p.view(), c);
+    const nb::gil_scoped_release released;
+    plan.render_cpu(p.view(), c.view(), threads, out.data(), total_mass.data());
+}
+
+void draw(cc::RenderPlan& plan, Array<const double, 1> x, Array<const double, 1> y, Array<const float, 2> flux, Array<float, 3> out) {
+    require(x.shape(0) == y.shape(0) && x.shape(0) == flux.shape(0), "x, y, flux: arrays of different length");
+    const nb::gil_scoped_release released;
+    plan.draw_cpu({int64_t(x.shape(0)), x.data(), y.data(), flux.data()}, out.data());
+}
+
+int64_t star_count(const ClusterArrays& c, int64_t i) { return cc::star_count_cpu(c.view(), i); }
+
+void stars(const cc::RenderPlan& plan, const PopulationArrays& p, const ClusterArrays& c, int64_t i, Array<float, 2> position_mass,
+           Array<float, 2> flux) {
+    const int64_t n = star_count(c, i);
+    require(position_mass.shape(0) == 3 && int64_t(position_mass.shape(1)) == n && int64_t(flux.shape(0)) == n, "stars: wrong length");
+    check_populations(p.view(), c);
+    float* rows = position_mass.data();
+    const nb::gil_scoped_release released;
+    plan.stars_cpu(p.view(), c.view(), i, {rows, rows + n, rows + 2 * n, flux.data()});
+}
+
+void expose(uint64_t seed, Array<const int64_t, 1> index, Array<const float, 3> rate, Array<const float, 1> seconds,
+            Array<const float, 1> read_noise, int threads, Array<float, 3> out) {
+    for (int d = 0; d < 3; ++d) require(rate.shape(d) == out.shape(d), "out: shape differs from rate");
+    require(index.shape(0) == rate.shape(0) && seconds.shape(0) == rate.shape(1) && read_noise.shape(0) == rate.shape(1),
+            "exposure: arrays of different length");
+    const nb::gil_scoped_release released;
+    cc::expose_cpu({seed, int64_t(rate.shape(0)), int(rate.shape(1)), int(rate.shape(2)), index.data(), seconds.data(), read_noise.data()},
+                   rate.data(), out.data(), threads);
+}
+
+}  // namespace
+
+NB_MODULE(_native, m) {
+    m.attr("GUIDE_OCTAVES") = int(cc::kGuideOctaves);
+    m.attr("GUIDE_PER_OCTAVE") = int(cc::kGuidePerOctave);
+    m.attr("RADIUS_NODES") = int(cc::kRadiusNodes);
+    m.attr("MAX_BANDS") = int(cc::kMaxBands);
+    m.attr("MAX_TAPS") = int(cc::kMaxTaps);
+    m.def("cuda_built", &cc::cuda_built);
+    m.def("cuda_device_count", &cc::cuda_device_count);
+    m.def("best_instruction_set", &cc::best_instruction_set);
+
+    nb::class_<cc::BandSpec>(m, "BandSpec");
+    m.def("band_spec", &band_spec, "grid"_a, "modes"_a, "taps"_a, "transfer"_a);
+
+    nb::class_<PopulationArrays>(m, "Populations")
+        .def(nb::init<Array<const float, 2>, Array<const float, 2>, Array<const float, 3>, Array<const float, 4>, Array<const int32_t, 2>>(),
+             "u"_a, "mass"_a, "flux"_a, "extinction"_a, "guide"_a);
+    nb::class_<ClusterArrays>(m, "Clusters");
+    m.def("clusters", &cluster_arrays, "seed"_a, "index"_a, "population"_a, "mean_count"_a, "shape"_a, "radius2"_a.none());
+
+    nb::class_<cc::RenderPlan>(m, "Plan")
+        .def("render", &render, "populations"_a, "clusters"_a, "threads"_a, "out"_a.noconvert(), "total_mass"_a.noconvert())
+        .def("draw", &draw, "x"_a, "y"_a, "flux"_a, "out"_a.noconvert())
+        .def("stars", &stars, "populations"_a, "clusters"_a, "i"_a, "position_mass"_a.noconvert(), "flux"_a.noconvert());
+    m.def("plan", [](int size, int domain, int margin, std::vector<cc::BandSpec> bands, const std::string& isa) {
+        require(margin >= 0 && size > 0 && margin + size <= domain && domain % 2 == 0, "domain: does not hold the frame");
+        return cc::make_plan({size, domain, margin, std::move(bands)}, isa.c_str());
+    }, "size"_a, "domain"_a, "margin"_a, "bands"_a, "instruction_set"_a = "");
+    m.def("star_count", &star_count, "clusters"_a, "i"_a);
+    m.def("expose", &expose, "seed"_a, "index"_a, "rate"_a, "seconds"_a, "read_noise"_a, "threads"_a, "out"_a.noconvert());
+}

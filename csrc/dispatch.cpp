@@ -1,0 +1,50 @@
+// Chooses, at run time, which of the compiled instruction sets draws; and what does not depend on it.
+#include <cmath>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+#include "kernels.hpp"
+#include "stars.hpp"
+
+namespace clustercnn {
+
+namespace portable {
+std::unique_ptr<RenderPlan> make_plan_here(const PlanSpec&);
+}
+#ifdef CLUSTERCNN_X86
+namespace avx2 {
+std::unique_ptr<RenderPlan> make_plan_here(const PlanSpec&);
+}
+namespace avx512 {
+std::unique_ptr<RenderPlan> make_plan_here(const PlanSpec&);
+}
+#endif
+
+const char* best_instruction_set() {
+#ifdef CLUSTERCNN_X86
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl"))
+        return "avx512";
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "avx2";
+#endif
+    return "portable";
+}
+
+std::unique_ptr<RenderPlan> make_plan(const PlanSpec& spec, const char* instruction_set) {
+    const std::string name = *instruction_set ? instruction_set : best_instruction_set();
+#ifdef CLUSTERCNN_X86
+    if (name == "avx512") return avx512::make_plan_here(spec);
+    if (name == "avx2") return avx2::make_plan_here(spec);
+#endif
+    if (name == "portable") return portable::make_plan_here(spec);
+    throw std::invalid_argument("instruction_set: '" + name + "' was not compiled into this build");
+}
+
+int64_t star_count_cpu(const Clusters& c, int64_t i) {
+    const Words words = philox(c.seed, 0, kStarCount, static_cast<uint64_t>(c.index[i]));
+    return static_cast<int64_t>(std::floor(c.mean_count[i] + (words.w[0] + 0.5) * 0x1p-32));
+}
+
+}  // namespace clustercnn

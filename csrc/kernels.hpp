@@ -1,0 +1,94 @@
+// The native core's host functions, declared side by side. Plain pointers; shapes are checked by the binding and in Python.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace clustercnn {
+
+// How one band is drawn: deposit on an M x M grid over a periodic domain of P x P pixels, keep modes up to K.
+struct BandSpec {
+    int grid;                             // M
+    int modes;                            // K
+    int taps, degree;                     // of the window
+    std::vector<float> coefficients;      // [degree + 1][taps], highest degree first
+    std::vector<float> transfer;          // [K + 1][2 K + 1][re, im]: kernel / window, kx from -K to K
+};
+
+struct PlanSpec {
+    int size;     // S: the frame is S x S pixels
+    int domain;   // P
+    int margin;   // pixels of the domain before the frame
+    std::vector<BandSpec> bands;
+};
+
+// Stellar populations as inverse-CDF tables: stars sorted by decreasing mass, u = fraction of stars heavier.
+struct Populations {
+    int count, knots, bands;
+    const float* u;           // [count, knots], from 0 to 1
+    const float* mass;        // [count, knots], Msun
+    const float* flux;        // [count, knots, bands], e-/s before extinction
+    const float* extinction;  // [count, knots, bands, 2]: A_band = c1 A_V + c2 A_V^2
+    const int32_t* guide;     // [count, kGuideSize]: a knot at or before the bucket's first u
+};
+
+struct Clusters {
+    int64_t n;
+    uint64_t seed;
+    const int64_t* index;        // [n], the cluster's number within the run
+    const int32_t* population;   // [n]
+    const double* mean_count;    // [n], expected number of stars
+    const float* a_v;            // [n], mag
+    const float* x;              // [n], pixels
+    const float* y;              // [n], pixels
+    const float* scale;          // [n], pixels: EFF scale radius, or half-light radius of a tabulated profile
+    const float* exponent;       // [n], 2 / (gamma - 2) of the EFF profile
+    const float* radius2_nodes;  // [kRadiusNodes] of a tabulated profile, or nullptr for EFF
+};
+
+struct StarList {  // caller-owned; x, y in pixels
+    int64_t n;
+    const double *x, *y;
+    const float* flux;  // [n, bands]
+};
+
+struct StarColumns {
+    float *x, *y, *mass, *flux;  // flux [n, bands]
+};
+
+// Number of stars that cluster i of the batch has: mean_count rounded up or down at random, so that its mean is exact.
+int64_t star_count_cpu(const Clusters& clusters, int64_t i);
+
+class RenderPlan {
+  public:
+    virtual ~RenderPlan() = default;
+    // images [n, bands, S, S] in e-/s; total_mass [n] in Msun.
+    virtual void render_cpu(const Populations&, const Clusters&, int threads, float* images, double* total_mass) = 0;
+    // image [bands, S, S] from explicit stars.
+    virtual void draw_cpu(const StarList&, float* image) = 0;
+    // All stars of cluster i, in drawing order.
+    virtual void stars_cpu(const Populations&, const Clusters&, int64_t i, const StarColumns&) const = 0;
+};
+
+// The plan compiled for the best instruction set of this machine, or for the one named ("portable", "avx2", "avx512").
+std::unique_ptr<RenderPlan> make_plan(const PlanSpec& spec, const char* instruction_set);
+const char* best_instruction_set();
+
+struct Exposure {
+    uint64_t seed;
+    int64_t n;
+    int bands, pixels;         // pixels per band
+    const int64_t* index;      // [n]
+    const float* seconds;      // [bands]
+    const float* read_noise;   // [bands], e- rms per pixel of the whole exposure
+};
+
+// out = Poisson(rate t) / t + Gauss(0, read_noise) / t for each pixel; rate and out [n, bands, pixels] may be one array.
+void expose_cpu(const Exposure&, const float* rate, float* out, int threads);
+
+// Number of CUDA devices; 0 without a driver or when built without CUDA. cuda_built() says which.
+int cuda_device_count();
+bool cuda_built();
+
+}  // namespace clustercnn

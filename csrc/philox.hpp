@@ -1,0 +1,60 @@
+// Counter-based random numbers: Philox 4x32-10 (Salmon et al. 2011, SC'11, "Parallel random numbers: as easy as 1, 2, 3").
+// A number is a pure function of (seed, purpose, cluster, item), so results depend on no order of work.
+#pragma once
+
+#ifdef __CUDACC_RTC__
+#include <cuda/std/cstdint>
+using cuda::std::uint32_t;
+using cuda::std::uint64_t;
+#else
+#include <cstdint>
+#endif
+
+#ifdef __CUDACC__
+#define CLUSTERCNN_HD __host__ __device__ inline
+#else
+#define CLUSTERCNN_HD inline
+#endif
+
+#ifndef CLUSTERCNN_ISA
+#define CLUSTERCNN_ISA portable
+#endif
+
+// The CPU kernels are compiled once per instruction set; the inline namespace keeps the linker from merging the copies.
+namespace clustercnn {
+inline namespace CLUSTERCNN_ISA {
+
+struct Words {
+    uint32_t w[4];
+};
+
+// What a stream of random numbers is for: the second word of the counter.
+enum Purpose : uint32_t { kStars = 0, kStarCount = 1, kNoise = 2 };
+
+CLUSTERCNN_HD Words philox(uint64_t seed, uint32_t item, uint32_t purpose, uint64_t cluster) {
+    uint32_t c0 = item, c1 = purpose;
+    uint32_t c2 = static_cast<uint32_t>(cluster), c3 = static_cast<uint32_t>(cluster >> 32);
+    uint32_t k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);
+    for (int round = 0; round < 10; ++round) {
+        const uint64_t p0 = uint64_t{0xD2511F53u} * c0;
+        const uint64_t p1 = uint64_t{0xCD9E8D57u} * c2;
+        const uint32_t n0 = static_cast<uint32_t>(p1 >> 32) ^ c1 ^ k0;
+        const uint32_t n2 = static_cast<uint32_t>(p0 >> 32) ^ c3 ^ k1;
+        c1 = static_cast<uint32_t>(p1);
+        c3 = static_cast<uint32_t>(p0);
+        c0 = n0;
+        c2 = n2;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    return {{c0, c1, c2, c3}};
+}
+
+// Uniform in (0, 1) with 24 significant bits down to 2^-33, so that the far tail of the mass function is not grainy.
+CLUSTERCNN_HD float uniform(uint32_t word) {
+    const float u = static_cast<float>(word) * 0x1p-32f + 0x1p-33f;
+    return u < 0x1.fffffep-1f ? u : 0x1.fffffep-1f;  // rounding may reach 1
+}
+
+}  // namespace CLUSTERCNN_ISA
+}  // namespace clustercnn

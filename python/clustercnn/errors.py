@@ -1,0 +1,34 @@
+"""The package's exceptions: which one is raised when.
+
+``InvalidInput``
+    An argument, option or array is not what it must be. Raised before work starts; the message names the
+    argument, its value and what is allowed. A ``ValueError``, so that callers need not import this module.
+``DataFileError``
+    A file cannot be used: missing, unreadable, or holding something else than expected. The message names the
+    path, the HDU, column or line, and what was expected. A ``ValueError`` too.
+``MissingBackend``
+    A piece of software or hardware that was asked for is not there. The message says what was asked, what is
+    there, and how to get the rest. A ``RuntimeError``.
+
+All three derive from ``ClusterCNNError``; the commands catch that one, print its message and exit with status 2.
+"""
+
+from __future__ import annotations
+
+__all__ = ["ClusterCNNError", "DataFileError", "InvalidInput", "MissingBackend"]
+
+
+class ClusterCNNError(Exception):
+    """Base of everything this package raises on purpose."""
+
+
+class InvalidInput(ClusterCNNError, ValueError):
+    """An argument is not what it must be: names the argument, the value and what is allowed."""
+
+
+class DataFileError(ClusterCNNError, ValueError):
+    """A file cannot be used: names the path, the place in it, and what was expected."""
+
+
+class MissingBackend(ClusterCNNError, RuntimeError):
+    """Software or hardware that was asked for is not there: names it, what is there, and how to get it."""

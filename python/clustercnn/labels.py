@@ -1,0 +1,111 @@
+"""What a cluster is described by: the four inferred labels, their units, and arrays of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clustercnn.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["LABELS", "LABEL_NAMES", "ClusterParams", "Label"]
+
+
+@dataclass(frozen=True)
+class Label:
+    """One inferred quantity: its name in tables, its unit, and how figures write it."""
+
+    name: str
+    unit: str  # as astropy.units writes it; logs say of what
+    latex: str
+
+
+LABELS = (
+    Label("log_age", "dex(yr)", r"$\log_{10}(t/\mathrm{yr})$"),
+    Label("log_mass", "dex(Msun)", r"$\log_{10}(M/M_\odot)$"),
+    Label("a_v", "mag", r"$A_V$ [mag]"),
+    Label("log_rh", "dex(arcsec)", r"$\log_{10}(r_h/\mathrm{arcsec})$"),
+)
+LABEL_NAMES = tuple(label.name for label in LABELS)
+
+
+@dataclass(frozen=True)
+class ClusterParams:
+    """Parameters of ``n`` clusters, as float64 arrays of shape [n]; scalars are broadcast.
+
+    Args:
+        log_age: log10 of the age in years.
+        log_mass: log10 of the target initial mass in Msun; the realised mass differs by the IMF's scatter.
+        a_v: foreground extinction in V, mag; not negative.
+        log_rh: log10 of the projected half-light radius in arcsec.
+        gamma: outer slope of the EFF profile, larger than 2.
+        x, y: centre in pixels (pixel centres at integers); None is the middle of the stamp.
+        metallicity: mass fraction Z of metals; None is the middle of the survey's range.
+
+    Raises:
+        InvalidInput: arrays of different length, more than one dimension, or values that are not finite.
+    """
+
+    log_age: ArrayLike
+    log_mass: ArrayLike
+    a_v: ArrayLike
+    log_rh: ArrayLike
+    gamma: ArrayLike = 2.8
+    x: ArrayLike | None = None
+    y: ArrayLike | None = None
+    metallicity: ArrayLike | None = None
+
+    def __post_init__(self) -> None:
+        given = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
+        arrays = {name: _column(name, value) for name, value in given.items()}
+        lengths = {name: a.size for name, a in arrays.items() if a.ndim == 1}
+        if len(set(lengths.values())) > 1:
+            raise InvalidInput(
+                f"ClusterParams: arrays of different length, {lengths}; one length or scalars are allowed"
+            )
+        n = next(iter(lengths.values()), 1)
+        for name, array in arrays.items():
+            full = np.ascontiguousarray(np.broadcast_to(array, (n,)))
+            full.flags.writeable = False
+            object.__setattr__(self, name, full)
+        _check_range("a_v", self.a_v, low=0.0)
+        _check_range("gamma", self.gamma, low=2.0, open_low=True)
+
+    def __len__(self) -> int:
+        return self.log_age.size
+
+    def __getitem__(self, index: slice | NDArray[Any]) -> ClusterParams:
+        """The clusters of a slice or an index array."""
+        if isinstance(index, (int, np.integer)):
+            index = slice(index, index + 1) if index != -1 else slice(-1, None)
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{name: v[index] for name, v in values.items() if v is not None})
+
+    def labels(self) -> NDArray[np.float32]:
+        """The four labels as float32 [n, 4], in the order of ``LABEL_NAMES``."""
+        return np.stack([getattr(self, name) for name in LABEL_NAMES], axis=1).astype(np.float32)
+
+
+def _column(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"{name}: {value!r} is not a number or an array of numbers") from error
+    if array.ndim > 1:
+        raise InvalidInput(f"{name}: shape {array.shape}; a scalar or a one-dimensional array is allowed")
+    if not np.isfinite(array).all():
+        raise InvalidInput(f"{name}: holds {array[~np.isfinite(array)].flat[0]}; only finite values are allowed")
+    return array
+
+
+def _check_range(name: str, values: NDArray[np.float64], *, low: float, open_low: bool = False) -> None:
+    bad = values <= low if open_low else values < low
+    if bad.any():
+        sign = ">" if open_low else ">="
+        raise InvalidInput(
+            f"{name}: {values[bad][0]:g} at index {int(np.argmax(bad))}; values {sign} {low:g} are allowed"
+        )

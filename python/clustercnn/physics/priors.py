@@ -1,0 +1,131 @@
+"""The prior: ranges of the labels and of what is marginalised over, and clusters drawn from it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clustercnn.errors import InvalidInput
+from clustercnn.labels import LABEL_NAMES, ClusterParams
+from clustercnn.physics.isochrones import StellarTable
+from clustercnn.physics.surveys import known_keys, load_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["Prior"]
+
+# log10 of the mass by which the realised mass may leave the range of the target mass before it is off the posterior's
+# support: three standard deviations for 300 Msun, whose 0.08 dex follow from the IMF's second moment
+MASS_MARGIN = 0.25
+PRIOR_STREAM = 0x7072696F72  # "prior" in ASCII: keeps these random numbers apart from others of the same seed
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Uniform in each label and nuisance between (low, high).
+
+    Args:
+        log_age, log_mass, a_v, log_rh: ranges of the labels, units as in ``LABELS``.
+        gamma: range of the EFF slope.
+        offset: half width, in pixels, of the square about the stamp's middle in which the centre lies.
+        metallicity: range of the mass fraction of metals.
+
+    Raises:
+        InvalidInput: a range upside down, or outside what the stellar table holds.
+    """
+
+    log_age: tuple[float, float]
+    log_mass: tuple[float, float]
+    a_v: tuple[float, float]
+    log_rh: tuple[float, float]
+    gamma: tuple[float, float]
+    offset: float
+    metallicity: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        for name in (*LABEL_NAMES, "gamma", "metallicity"):
+            value = getattr(self, name)
+            if len(value) != 2 or not value[0] <= value[1] or (name in LABEL_NAMES and value[0] == value[1]):
+                raise InvalidInput(f"prior: {name}: {list(value)}; [low, high] with low < high is allowed")
+            object.__setattr__(self, name, (float(value[0]), float(value[1])))
+        if not self.offset >= 0:
+            raise InvalidInput(f"prior: offset: {self.offset!r}; a number of pixels >= 0 is allowed")
+        table = StellarTable.load()
+        _inside("log_age", self.log_age, table.log_age_range)
+        _inside("metallicity", self.metallicity, table.z)
+        _inside("a_v", self.a_v, (0.0, 5.0))
+        if self.gamma[0] <= 2:
+            raise InvalidInput(f"prior: gamma: {list(self.gamma)}; values > 2 are allowed")
+
+    @classmethod
+    def load(cls, prior: str | Path) -> Prior:
+        """A prior by name (``"m83"``) or from a YAML file."""
+        return cls.from_dict(load_yaml("prior", prior))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Prior:
+        """A prior from the mapping its YAML file holds. Raises ``InvalidInput`` for unknown or missing entries."""
+        known_keys(values, tuple(f.name for f in fields(cls)), where="prior", required=True)
+        return cls(**{k: v if k == "offset" else tuple(v) for k, v in values.items()})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plain mapping ``from_dict`` takes."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    @property
+    def bounds(self) -> NDArray[np.float64]:
+        """[4, 2]: (low, high) of each label, log_mass being the target's."""
+        return np.array([getattr(self, name) for name in LABEL_NAMES], dtype=np.float64)
+
+    @property
+    def label_bounds(self) -> NDArray[np.float64]:
+        """[4, 2]: support of the posterior; log_mass, the realised mass's, is wider than the target's."""
+        bounds = self.bounds
+        bounds[LABEL_NAMES.index("log_mass")] += (-MASS_MARGIN, MASS_MARGIN)
+        return bounds
+
+    @property
+    def entropy(self) -> float:
+        """Differential entropy of the four labels, nats."""
+        return float(np.log(np.diff(self.bounds, axis=1)).sum())
+
+    def sample(self, n: int, *, seed: int, first: int = 0, size: int | None = None) -> ClusterParams:
+        """Draws clusters ``first`` to ``first + n - 1`` of a seed; each is a function of (seed, its number) alone.
+
+        Args:
+            n: how many.
+            seed: 64-bit non-negative.
+            first: number of the first.
+            size: of the stamp in pixels, whose middle the centres scatter about; None leaves x and y to the renderer.
+        """
+        return self.sample_at(np.arange(first, first + n), seed=seed, size=size)
+
+    def sample_at(self, numbers: NDArray[np.integer], *, seed: int, size: int | None = None) -> ClusterParams:
+        """``sample`` for any cluster numbers, shape [n]."""
+        u = _uniforms(np.asarray(numbers, dtype=np.uint64), seed, columns=8)
+        ranges = [*self.bounds, self.gamma, self.metallicity]
+        values = [low + (high - low) * u[:, k] for k, (low, high) in enumerate(ranges)]
+        middle = None if size is None else (size - 1) / 2
+        x, y = (None, None) if middle is None else (middle + self.offset * (2 * u[:, k] - 1) for k in (6, 7))
+        return ClusterParams(*values[:4], gamma=values[4], metallicity=values[5], x=x, y=y)
+
+
+def _inside(name: str, given: tuple[float, float], table: NDArray[np.float64] | tuple[float, float]) -> None:
+    low, high = float(np.min(table)), float(np.max(table))
+    if given[0] < low - 1e-9 or given[1] > high + 1e-9:
+        raise InvalidInput(f"prior: {name}: {list(given)} is outside the stellar table; {low:g} to {high:g} is allowed")
+
+
+def _uniforms(numbers: NDArray[np.uint64], seed: int, *, columns: int) -> NDArray[np.float64]:
+    """[n, columns] uniform in [0, 1): Philox blocks of four 64-bit words, the counter naming the cluster."""
+    out = np.empty((numbers.size, columns))
+    for i, number in enumerate(numbers.tolist()):
+        bits = np.random.Philox(key=seed, counter=[0, 0, number, PRIOR_STREAM]).random_raw(columns)
+        out[i] = (bits >> np.uint64(11)) * 2.0**-53
+    return out

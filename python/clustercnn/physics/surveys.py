@@ -1,0 +1,198 @@
+"""A survey: bands, pixels, exposures, distance, and the point-spread function of each band."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import asdict, dataclass, fields, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from clustercnn.errors import DataFileError, InvalidInput
+from clustercnn.physics.isochrones import StellarTable
+from clustercnn.physics.psf import OpticalModel, Psf
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Band", "Survey", "load_yaml"]
+
+
+@dataclass(frozen=True)
+class Band:
+    """One band of a survey.
+
+    Args:
+        name: short name, as in file names and columns.
+        filter: full name of the throughput curve in the stellar table.
+        zero_point: VEGAMAG that gives 1 e-/s; None takes the stellar table's.
+        exposure: seconds.
+        read_noise: e- rms per pixel of the whole exposure.
+        sky: e-/s per pixel, sky and dark current.
+        a_milky_way: foreground extinction by the Milky Way in this band, mag.
+        psf: ``{path, oversample}`` of a FITS kernel, or arguments of ``OpticalModel``.
+
+    Raises:
+        InvalidInput: an exposure that is not positive, a negative noise or sky, an unknown filter.
+    """
+
+    name: str
+    filter: str
+    zero_point: float | None
+    exposure: float
+    read_noise: float
+    sky: float
+    a_milky_way: float
+    psf: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        for field in ("exposure", "read_noise", "sky", "a_milky_way"):
+            value = getattr(self, field)
+            sign = ">" if field == "exposure" else ">="
+            if not isinstance(value, (int, float)) or not (value > 0 or (value == 0 and sign == ">=")):
+                raise InvalidInput(f"survey: bands.{self.name}.{field}: {value!r}; a number {sign} 0 is allowed")
+        table = StellarTable.load()
+        known_name("filter", self.filter, table.bands, where=f"survey: bands.{self.name}")
+        if self.zero_point is None:
+            object.__setattr__(self, "zero_point", float(table.zero_points[self.filter]))
+
+    def load_psf(self, pixel_scale: float) -> Psf:
+        """The kernel that ``psf`` describes, on pixels of ``pixel_scale`` arcsec."""
+        given = dict(self.psf)
+        if "path" in given:
+            known_keys(given, ("path", "oversample", "includes_pixel"), where=f"survey: bands.{self.name}.psf")
+            return Psf.from_fits(given.pop("path"), **given)
+        known_keys(given, tuple(f.name for f in fields(OpticalModel)), where=f"survey: bands.{self.name}.psf")
+        return OpticalModel(pixel_scale=pixel_scale, **given).psf()
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """What the images of one survey are like. Immutable; ``with_psfs`` makes a changed copy.
+
+    Args:
+        name: of the survey.
+        bands: in the order of image planes.
+        pixel_scale: arcsec per pixel.
+        distance_modulus: mag.
+        metallicity: (low, high) mass fraction of metals.
+        extinction_law: name of a law in the stellar table.
+        imf: ``{name, low, high}`` of the initial mass function.
+        psfs: kernels that replace those the bands describe, by band name.
+    """
+
+    name: str
+    bands: tuple[Band, ...]
+    pixel_scale: float
+    distance_modulus: float
+    metallicity: tuple[float, float]
+    extinction_law: str
+    imf: Mapping[str, Any]
+    psfs: Mapping[str, Psf]
+
+    @classmethod
+    def load(cls, survey: str | Path) -> Survey:
+        """A survey by name (``"m83"``) or from a YAML file of the same form.
+
+        Raises:
+            InvalidInput: no survey of that name, or an entry that is missing, unknown or not allowed.
+            DataFileError: the file cannot be read.
+        """
+        return cls.from_dict(load_yaml("survey", survey))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Survey:
+        """A survey from the mapping that its YAML file holds. Raises ``InvalidInput`` as ``load`` does."""
+        keys = ("name", "pixel_scale", "distance_modulus", "metallicity", "extinction_law", "imf", "bands")
+        known_keys(values, keys, where="survey", required=True)
+        band_keys = tuple(f.name for f in fields(Band) if f.name != "name")
+        if not values["bands"]:
+            raise InvalidInput("survey: bands is empty; at least one band is needed")
+        for name, band in values["bands"].items():
+            known_keys(band, band_keys, where=f"survey: bands.{name}", required=True)
+        if not values["pixel_scale"] > 0:
+            raise InvalidInput(
+                f"survey: pixel_scale: {values['pixel_scale']!r}; a positive number of arcsec is allowed"
+            )
+        return cls(
+            name=str(values["name"]),
+            bands=tuple(Band(name=name, **band) for name, band in values["bands"].items()),
+            pixel_scale=float(values["pixel_scale"]),
+            distance_modulus=float(values["distance_modulus"]),
+            metallicity=(float(values["metallicity"][0]), float(values["metallicity"][1])),
+            extinction_law=str(values["extinction_law"]),
+            imf=dict(values["imf"]),
+            psfs={},
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plain mapping ``from_dict`` takes. Kernels given by ``with_psfs`` are not in it."""
+        return {
+            "name": self.name,
+            "pixel_scale": self.pixel_scale,
+            "distance_modulus": self.distance_modulus,
+            "metallicity": list(self.metallicity),
+            "extinction_law": self.extinction_law,
+            "imf": dict(self.imf),
+            "bands": {
+                b.name: {**{k: v for k, v in asdict(b).items() if k != "name"}, "psf": dict(b.psf)} for b in self.bands
+            },
+        }
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """Short names of the bands, in order."""
+        return tuple(band.name for band in self.bands)
+
+    def band(self, name: str) -> Band:
+        """The band of that name. Raises ``InvalidInput`` naming the nearest ones."""
+        known_name("band", name, self.band_names, where=f"survey {self.name}")
+        return self.bands[self.band_names.index(name)]
+
+    def psf(self, name: str) -> Psf:
+        """The kernel of a band, made on first use and then kept."""
+        band = self.band(name)
+        if name not in self.psfs:
+            self.psfs[name] = band.load_psf(self.pixel_scale)
+        return self.psfs[name]
+
+    def with_psfs(self, psfs: Mapping[str, Psf]) -> Survey:
+        """The same survey with other kernels for the named bands."""
+        for name in psfs:
+            self.band(name)
+        return replace(self, psfs={**self.psfs, **psfs})
+
+
+def load_yaml(kind: str, source: str | Path) -> dict[str, Any]:
+    """The mapping in ``conf/<kind>/<source>.yaml`` of the package, or in a YAML file of the user's."""
+    folder = files("clustercnn") / "conf" / kind
+    names = sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
+    path = folder / f"{source}.yaml" if str(source) in names else Path(source)
+    if not path.is_file():
+        known_name(kind, str(source), names, where=f"no such file either; {kind}")
+    try:
+        values = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise DataFileError(f"{path}: cannot be read as YAML ({error})") from error
+    if not isinstance(values, dict):
+        raise DataFileError(f"{path}: holds {type(values).__name__}; a mapping is needed")
+    return values
+
+
+def known_name(what: str, name: str, allowed: tuple[str, ...] | list[str], *, where: str) -> None:
+    """Raises ``InvalidInput`` unless ``name`` is allowed; the message gives the nearest names."""
+    if name not in allowed:
+        near = difflib.get_close_matches(name, allowed, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise InvalidInput(f"{where}: {what} {name!r} is unknown; {hint}allowed: {', '.join(allowed)}")
+
+
+def known_keys(given: Mapping[str, Any], allowed: tuple[str, ...], *, where: str, required: bool = False) -> None:
+    """Raises ``InvalidInput`` for a key that is not allowed or, if ``required``, for one that is missing."""
+    for key in given:
+        known_name("entry", key, allowed, where=where)
+    missing = [key for key in allowed if key not in given]
+    if required and missing:
+        raise InvalidInput(f"{where}: {', '.join(missing)} missing; needed: {', '.join(allowed)}")

@@ -1,0 +1,225 @@
+"""The renderer: from parameters or star lists to noise-free images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy import units
+from astropy.table import QTable
+
+from clustercnn.errors import InvalidInput
+from clustercnn.physics.populations import Populations
+from clustercnn.physics.profiles import Eff
+from clustercnn.render.backends import ClusterColumns, load_native, make_backend
+from clustercnn.render.plans import plan_band, plan_frame
+from clustercnn.render.settings import RenderSettings
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from clustercnn.labels import ClusterParams
+    from clustercnn.physics.profiles import King, Uniform
+    from clustercnn.physics.surveys import Survey
+
+__all__ = ["Renderer"]
+
+RADIUS_NODES = 2048  # of a tabulated profile; the extension exports its own, and they must agree
+MAX_BANDS = 8
+
+
+class Renderer:
+    """Draws star clusters of a survey, star by star, through its point-spread functions.
+
+    Images are noise-free rates, float32 [n, band, y, x] in e-/s; pixel centres lie at integers, and the middle of the
+    stamp at ``(size - 1) / 2``. The exact image is the sum over stars of flux times the band-limited kernel at the
+    pixel's offset from the star; pixels differ from it by at most ``settings.tolerance`` times the peak.
+
+    The same seed gives the same cluster on every backend, for any batch and number of threads: a cluster is a function
+    of (seed, its index) alone.
+
+    Args:
+        survey: bands, pixels, kernels.
+        size: of the image in pixels, 16 to 2048.
+        backend: "auto", "cpp", "numba" or "cuda".
+        settings: accuracy, threads.
+        profile: where stars fall: None is EFF with each cluster's ``gamma``; ``King`` or ``Uniform`` for all clusters.
+
+    Raises:
+        InvalidInput: an argument out of range.
+        MissingBackend: the backend asked for cannot work here.
+    """
+
+    def __init__(
+        self,
+        survey: Survey,
+        size: int = 64,
+        backend: str = "auto",
+        *,
+        settings: RenderSettings | None = None,
+        profile: King | Uniform | None = None,
+    ) -> None:
+        if not isinstance(size, (int, np.integer)) or not 16 <= size <= 2048:
+            raise InvalidInput(f"size: {size!r}; a whole number of pixels from 16 to 2048 is allowed")
+        if len(survey.bands) > MAX_BANDS:
+            raise InvalidInput(f"survey: {len(survey.bands)} bands; at most {MAX_BANDS} are allowed")
+        self.survey, self.size = survey, int(size)
+        self.settings = RenderSettings() if settings is None else settings
+        self.populations = Populations(survey)
+        psfs = [survey.psf(name) for name in survey.band_names]
+        self.frame = plan_frame(self.size, psfs)
+        self.plans = tuple(plan_band(psf, self.frame, self.settings.tolerance) for psf in psfs)
+        self._backend = make_backend(backend, self.frame, self.plans, self.settings)
+        self._radius2 = None if profile is None else _radius_table(profile)
+
+    @property
+    def backend(self) -> str:
+        """Name of the backend in use."""
+        return self._backend.name
+
+    def render(
+        self,
+        params: ClusterParams,
+        *,
+        seed: int,
+        first: int = 0,
+        indices: ArrayLike | None = None,
+        out: Any = None,
+        log_mass_out: NDArray[np.float64] | None = None,
+    ) -> Any:
+        """Images of ``n`` clusters.
+
+        Args:
+            params: of the clusters.
+            seed: 0 to 2**64 - 1.
+            first: index within the run of the first cluster; the others follow.
+            indices: [n] the clusters' indices, instead of ``first``.
+            out: float32 [n, band, y, x], contiguous, writable, on the CPU: any DLPack array, filled in place.
+            log_mass_out: float64 [n], filled with log10 of the mass of the stars really formed, Msun.
+
+        Returns:
+            ``out``, or a new NumPy array.
+
+        Raises:
+            InvalidInput: parameters outside the stellar table, or an array of the wrong kind.
+        """
+        clusters = self._clusters(params, seed, first, indices)
+        shape = (len(params), len(self.survey.bands), self.size, self.size)
+        out = np.empty(shape, dtype=np.float32) if out is None else check_out("out", out, shape)
+        total_mass = np.empty(len(params))
+        self._backend.render(self.populations.arrays(), clusters, out, total_mass)
+        if log_mass_out is not None:
+            check_out("log_mass_out", log_mass_out, (len(params),), dtype="float64")
+            with np.errstate(divide="ignore"):  # a cluster of no stars has log10(0)
+                np.log10(total_mass, out=log_mass_out)
+        return out
+
+    def stars(self, params: ClusterParams, index: int = 0, *, seed: int, first: int = 0) -> QTable:
+        """The very stars of image ``index`` of ``render(params, seed=seed, first=first)``.
+
+        Returns:
+            x, y (pixels), mass (Msun; initial), and flux_<band> (electron / s; 0 for dead stars), one row a star.
+        """
+        if not 0 <= index < len(params):
+            raise InvalidInput(f"index: {index}; 0 to {len(params) - 1} is allowed")
+        clusters = self._clusters(params, seed, first, None)
+        (x, y, mass), flux = self._backend.stars(self.populations.arrays(), clusters, index)
+        table = QTable({"x": x * units.pixel, "y": y * units.pixel, "mass": mass * units.Msun})
+        for band, name in enumerate(self.survey.band_names):
+            table[f"flux_{name}"] = flux[:, band] * (units.electron / units.s)
+        return table
+
+    def draw(self, x: ArrayLike, y: ArrayLike, flux: ArrayLike, out: Any = None) -> Any:
+        """Image of an explicit star list.
+
+        Args:
+            x, y: [n_star] pixels; stars outside the frame leave what of their light falls into it.
+            flux: [n_star, band] e-/s.
+            out: float32 [band, y, x] to fill, as in ``render``.
+
+        Returns:
+            ``out``, or a new NumPy array [band, y, x].
+
+        Raises:
+            InvalidInput: arrays of different length, or values that are not finite.
+        """
+        x, y = (_finite(name, value, np.float64) for name, value in (("x", x), ("y", y)))
+        flux = _finite("flux", flux, np.float32)
+        n_band = len(self.survey.bands)
+        if x.ndim != 1 or x.shape != y.shape or flux.shape != (x.size, n_band):
+            raise InvalidInput(
+                f"x, y, flux: shapes {x.shape}, {y.shape}, {flux.shape}; [n], [n] and [n, {n_band}] are allowed"
+            )
+        shape = (n_band, self.size, self.size)
+        out = np.empty(shape, dtype=np.float32) if out is None else check_out("out", out, shape)
+        self._backend.draw(x, y, flux, out)
+        return out
+
+    def _clusters(self, params: ClusterParams, seed: int, first: int, indices: ArrayLike | None) -> ClusterColumns:
+        n = len(params)
+        index = (
+            np.arange(first, first + n, dtype=np.int64)
+            if indices is None
+            else np.ascontiguousarray(indices, dtype=np.int64)
+        )
+        if index.shape != (n,):
+            raise InvalidInput(f"indices: shape {index.shape}; ({n},) is allowed")
+        middle = np.full(n, (self.size - 1) / 2)
+        x, y = (middle if v is None else v for v in (params.x, params.y))
+        half_light = 10.0**params.log_rh / self.survey.pixel_scale
+        scale = Eff(params.gamma).scale_radius(half_light) if self._radius2 is None else half_light
+        return ClusterColumns(
+            seed=check_seed(seed),
+            index=index,
+            population=self.populations.rows(params.log_age, params.metallicity),
+            mean_count=10.0**params.log_mass / self.populations.mean_mass,
+            shape=np.ascontiguousarray([params.a_v, x, y, scale, 2.0 / (params.gamma - 2.0)], dtype=np.float32),
+            radius2=self._radius2,
+        )
+
+
+def check_seed(seed: int) -> int:
+    """``seed`` if the random numbers can be keyed with it; raises ``InvalidInput`` otherwise."""
+    if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
+        raise InvalidInput(f"seed: {seed!r}; a whole number from 0 to 2**64 - 1 is allowed")
+    return int(seed)
+
+
+def check_out(name: str, array: Any, shape: tuple[int, ...], dtype: str = "float32") -> Any:
+    """``array`` if the kernels can fill it in place; raises ``InvalidInput`` naming what is wrong otherwise."""
+    if not hasattr(array, "__dlpack__"):
+        raise InvalidInput(
+            f"{name}: {type(array).__name__}; an array with DLPack support is allowed (NumPy, torch, CuPy)"
+        )
+    found = str(getattr(array, "dtype", "")).removeprefix("torch.")
+    if tuple(array.shape) != shape or found != dtype:
+        raise InvalidInput(f"{name}: {found} {tuple(array.shape)}; {dtype} {shape} is allowed")
+    if getattr(array, "requires_grad", False):
+        raise InvalidInput(f"{name}: requires_grad is set; a tensor outside autograd is allowed (use .detach())")
+    if isinstance(array, np.ndarray):
+        contiguous, writable = array.flags.c_contiguous, array.flags.writeable
+    else:
+        contiguous, writable = bool(getattr(array, "is_contiguous", lambda: True)()), True
+    if not contiguous or not writable:
+        raise InvalidInput(
+            f"{name}: {'read-only' if contiguous else 'not C-contiguous'}; a writable C-contiguous array is allowed"
+        )
+    if array.__dlpack_device__()[0] != 1:  # kDLCPU
+        raise InvalidInput(f"{name}: is not in CPU memory; this backend fills CPU arrays")
+    return array
+
+
+def _finite(name: str, value: ArrayLike, dtype: type) -> NDArray[Any]:
+    array = np.ascontiguousarray(value, dtype=dtype)
+    if not np.isfinite(array).all():
+        raise InvalidInput(f"{name}: holds {array[~np.isfinite(array)].flat[0]}; only finite values are allowed")
+    return array
+
+
+def _radius_table(profile: King | Uniform) -> NDArray[np.float32]:
+    native = load_native()
+    if native is not None and native.RADIUS_NODES != RADIUS_NODES:
+        raise RuntimeError(
+            f"extension built for {native.RADIUS_NODES} radius nodes, package expects {RADIUS_NODES}: reinstall"
+        )
+    return (profile.radius(np.linspace(0.0, 1.0, RADIUS_NODES)) ** 2).astype(np.float32)

@@ -22,6 +22,7 @@ __all__ = ["AGE_STEP", "Guide", "Populations"]
 AGE_STEP = 0.01  # dex: ages are rounded to this; a population's colours change by less than 0.01 mag over half a step
 KNOTS = 1280  # per population
 MASS_STEP = 0.01  # dex between knots where the isochrone itself has fewer points
+MAGNITUDE_STEP = 0.2  # mag between knots, likewise: a chord over it is 0.3 % above the curve at most
 
 
 class Guide:
@@ -153,15 +154,17 @@ def _knot_masses(isochrone: Isochrone, imf: Imf) -> tuple[NDArray[np.float64], N
     The heaviest living star's mass stands twice: as the last dark knot and the first bright one, so that light ends
     there in a step.
     """
-    top = min(float(isochrone.m_ini[-1]), imf.high)
-    grid = 10.0 ** np.arange(np.log10(imf.low), np.log10(imf.high), MASS_STEP)
-    own = isochrone.m_ini[(isochrone.m_ini > imf.low) & (isochrone.m_ini < top)]
-    # the regular grid only where the isochrone is sparser than it
-    right = np.searchsorted(isochrone.m_ini, grid).clip(1, len(isochrone.m_ini) - 1)
-    sparse = np.log10(isochrone.m_ini[right] / isochrone.m_ini[right - 1]) > MASS_STEP
-    outside = (grid < isochrone.m_ini[0]) | (grid > top)
-    bright = np.unique(np.concatenate([own, grid[(sparse | outside) & (grid < top)], [imf.low, top]]))
-    dark = np.unique(np.concatenate([grid[grid > top], [top, imf.high]])) if top < imf.high else np.empty(0)
+    m = isochrone.m_ini
+    top = min(float(m[-1]), imf.high)
+    # segments are cut until neither mass nor any magnitude changes by more than a step: flux is linear within a segment
+    change = np.abs(np.diff(isochrone.mag, axis=0)).max(axis=1)
+    parts = np.ceil(np.maximum(np.diff(np.log10(m)) / MASS_STEP, change / MAGNITUDE_STEP)).astype(int).clip(1)
+    start, number = np.repeat(m[:-1], parts), np.repeat(parts, parts)
+    part = np.arange(number.size) - np.repeat(np.cumsum(parts) - parts, parts)
+    cut = start + part / number * np.repeat(np.diff(m), parts)
+    faint = _log_steps(imf.low, float(m[0]))
+    bright = np.unique(np.concatenate([[imf.low], faint, cut[(cut > imf.low) & (cut < top)], [top]]))
+    dark = np.concatenate([_log_steps(top, imf.high), [imf.high]]) if top < imf.high else np.empty(0)
     mass = np.concatenate([dark, bright])
     alive = np.concatenate([np.zeros(dark.size, bool), np.ones(bright.size, bool)])
     # decreasing mass; of the two equal ones the dark comes first
@@ -171,3 +174,11 @@ def _knot_masses(isochrone: Isochrone, imf: Imf) -> tuple[NDArray[np.float64], N
             f"isochrone at log age {isochrone.log_age:g}: {order.size} knots; at most {KNOTS} are allowed, thin it"
         )
     return mass[order], alive[order]
+
+
+def _log_steps(low: float, high: float) -> NDArray[np.float64]:
+    """Masses from ``low`` up to below ``high`` in equal steps of at most ``MASS_STEP`` dex."""
+    if low >= high:
+        return np.empty(0)
+    steps = int(np.ceil(np.log10(high / low) / MASS_STEP))
+    return low * (high / low) ** (np.arange(steps) / steps)

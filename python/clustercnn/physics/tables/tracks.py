@@ -2,9 +2,9 @@
 
 Which source speaks at which age:
 
-* log age < 6.5: the published points, joined by mass share. Hardly any star has left the main sequence, and very
+* log age < 6.45: the published points, joined by mass share. Hardly any star has left the main sequence, and very
   massive tracks do not follow each other in evolutionary point (EEP), so that EEPs cannot join them.
-* 6.5 to 9.1: tracks; at each EEP the mass that has the wanted age (log-log). They have the last early-AGB stars that
+* 6.45 to 9.1: tracks; at each EEP the mass that has the wanted age (log-log). They have the last early-AGB stars that
   the published isochrones lack at 7.2 to 7.7 (up to 0.47 mag in F814W of a population), and can be made at any age.
   Colours change within 0.02 dex of age between 6.6 and 7.2 (blue loops, first red supergiants), which a published
   spacing of 0.05 dex cannot follow: the derived ages are 0.0125 dex apart up to 7.5, and 0.025 dex from there.
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DERIVED_AGES", "OLD_AGES", "YOUNG_AGES", "NativeSet", "TrackSet", "derived"]
 
-YOUNG_AGES = np.round(np.arange(6.0, 6.46, 0.05), 4)
-DERIVED_AGES = np.round(np.r_[np.arange(6.5, 7.5, 0.0125), np.arange(7.5, 9.101, 0.025)], 4)
-KEPT_AGES = np.round(np.arange(6.5, 7.16, 0.05), 4)  # published ages kept among the derived ones
+YOUNG_AGES = np.round(np.arange(6.0, 6.41, 0.05), 4)
+DERIVED_AGES = np.round(np.r_[np.arange(6.45, 7.495, 0.0125), np.arange(7.5, 9.101, 0.025)], 4)
+KEPT_AGES = np.round(np.arange(6.45, 7.16, 0.05), 4)  # published ages kept among the derived ones
 OLD_AGES = np.round(np.arange(9.1, 10.101, 0.05), 4)
 MAX_MASS = 120.0  # Msun; beyond it the published sets of Z >= 0.03 hold a false evolved branch
 _AGB_PHASE, _AGB_EEP, _LAST_EEP = 5, 1730, 1929

@@ -1,0 +1,115 @@
+"""Surveys and priors: loading, copies, and what they refuse."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import yaml
+
+import clustercnn as cc
+from clustercnn.errors import DataFileError, InvalidInput
+
+
+@pytest.fixture
+def m83():
+    return copy.deepcopy(cc.Survey.load("m83").to_dict())
+
+
+def test_m83(m83):
+    survey = cc.Survey.load("m83")
+    assert survey.band_names == ("F336W", "F438W", "F814W")
+    assert cc.Survey.from_dict(m83).to_dict() == m83
+    yaml.safe_dump(m83)  # plain enough to be written
+    # zero points of the stellar table: 23.458, 24.981, 24.668 by independent integration, to their rounding
+    np.testing.assert_allclose([b.zero_point for b in survey.bands], [23.458, 24.981, 24.668], atol=0.01)
+
+
+def test_from_a_file(tmp_path, m83):
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(m83 | {"name": "mine"}))
+    assert cc.Survey.load(path).name == "mine"
+    path.write_text("just text")
+    with pytest.raises(DataFileError, match=r"mine\.yaml: holds str"):
+        cc.Survey.load(path)
+    path.write_text("a: [")
+    with pytest.raises(DataFileError, match=r"mine\.yaml: cannot be read as YAML"):
+        cc.Survey.load(path)
+    with pytest.raises(InvalidInput, match="survey 'm38' is unknown; did you mean 'm83'"):
+        cc.Survey.load("m38")
+
+
+def test_other_psfs_make_a_copy():
+    survey = cc.Survey.load("m83")
+    kernel = cc.Psf(np.outer(np.hanning(41), np.hanning(41)), 4)
+    other = survey.with_psfs({"F814W": kernel})
+    assert other.psf("F814W") is kernel
+    assert survey.psf("F814W") is not kernel
+    with pytest.raises(InvalidInput, match="band 'F841W' is unknown; did you mean 'F814W'"):
+        survey.with_psfs({"F841W": kernel})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.pop("pixel_scale"), "pixel_scale missing"),
+        (lambda d: d.update(pixelscale=1), "entry 'pixelscale' is unknown; did you mean 'pixel_scale'"),
+        (lambda d: d.update(bands={}), "bands is empty"),
+        (lambda d: d["bands"]["F336W"].update(filter="WFC3_UVIS_F363W"), "did you mean 'WFC3_UVIS_F336W'"),
+        (lambda d: d["bands"]["F336W"].update(exposure=0), r"bands\.F336W\.exposure: 0; a number > 0"),
+        (lambda d: d["bands"]["F336W"].update(read_noise="low"), r"bands\.F336W\.read_noise: 'low'"),
+        (lambda d: d["bands"]["F336W"].pop("sky"), r"bands\.F336W: sky missing"),
+        (lambda d: d.update(pixel_scale=-0.04), "pixel_scale: -0.04"),
+    ],
+)
+def test_surveys_refused(m83, change, message):
+    change(m83)
+    with pytest.raises(InvalidInput, match=message):
+        cc.Survey.from_dict(m83)
+
+
+def test_psf_entries_are_checked(m83):
+    m83["bands"]["F336W"]["psf"] = {"wavelenght": 3354.8, "bandwidth": 511.0}
+    with pytest.raises(InvalidInput, match="entry 'wavelenght' is unknown; did you mean 'wavelength'"):
+        cc.Survey.from_dict(m83).psf("F336W")
+
+
+def test_prior_samples_are_uniform_and_independent_of_batching():
+    prior = cc.Prior.load("m83")
+    whole = prior.sample(4000, seed=5, size=64)
+    part = prior.sample(100, seed=5, first=2000, size=64)
+    np.testing.assert_array_equal(part.labels(), whole.labels()[2000:2100])
+    np.testing.assert_array_equal(part.x, whole.x[2000:2100])
+    for name, (low, high) in zip(cc.LABEL_NAMES, prior.bounds, strict=True):
+        values = getattr(whole, name)
+        assert low <= values.min()
+        assert values.max() <= high
+        # mean of 4000 uniforms: standard error (high - low) / sqrt(12 * 4000); five of them
+        assert abs(values.mean() - (low + high) / 2) < 5 * (high - low) / np.sqrt(12 * 4000)
+    assert np.abs(np.corrcoef(whole.labels().T) - np.eye(4)).max() < 5 / np.sqrt(4000)
+    assert np.abs(whole.x - 31.5).max() <= prior.offset
+    assert not np.array_equal(prior.sample(10, seed=6).log_age, whole.log_age[:10])
+
+
+def test_prior_entropy():
+    prior = cc.Prior.load("m83")
+    assert prior.entropy == pytest.approx(np.log(np.prod(np.diff(prior.bounds, axis=1))))
+    assert cc.Prior.from_dict(prior.to_dict()) == prior
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"log_age": [5.0, 9.0]}, r"prior: log_age: \[5.0, 9.0\] is outside the stellar table; 6"),
+        ({"metallicity": [0.001, 0.02]}, "prior: metallicity"),
+        ({"a_v": [0.0, 9.0]}, "prior: a_v"),
+        ({"log_mass": [5.0, 4.0]}, "prior: log_mass"),
+        ({"gamma": [1.9, 3.0]}, "prior: gamma"),
+        ({"offset": -1.0}, "prior: offset"),
+        ({"log_agee": [6.0, 7.0]}, "entry 'log_agee' is unknown; did you mean 'log_age'"),
+    ],
+)
+def test_priors_refused(change, message):
+    with pytest.raises(InvalidInput, match=message):
+        cc.Prior.from_dict(cc.Prior.load("m83").to_dict() | change)

@@ -1,0 +1,98 @@
+"""Scenes from plain options, as the commands' configuration gives them."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from clustercnn.errors import InvalidInput
+from clustercnn.physics import Prior, Survey
+from clustercnn.render import Renderer, RenderSettings
+from clustercnn.scene.compose import Scenes
+from clustercnn.scene.mosaics import read_mosaics
+from clustercnn.scene.synthetic import FieldSettings, synthetic_field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from clustercnn.scene.mosaics import Mosaic
+
+__all__ = ["build_scenes", "field_settings", "make_scenes"]
+
+_COMMON = ("kind", "present_fraction", "confuser_fraction")
+_KINDS = {"synthetic": ("fields", "field_size", "field"), "fits": ("images",)}
+
+
+def build_scenes(config: Mapping[str, Any]) -> Scenes:
+    """The scenes that a command's configuration describes.
+
+    Args:
+        config: plain mappings ``survey``, ``prior`` and ``scene`` (see ``make_scenes``), and the numbers ``size`` and
+            ``seed``.
+
+    Raises:
+        InvalidInput: an unknown or missing option, or a value that is not allowed.
+        DataFileError: an image or a kernel that cannot be used.
+    """
+    survey, prior = Survey.from_dict(config["survey"]), Prior.from_dict(config["prior"])
+    return make_scenes(config["scene"], survey, prior, size=config["size"], seed=config["seed"])
+
+
+def make_scenes(options: Mapping[str, Any], survey: Survey, prior: Prior, *, size: int, seed: int) -> Scenes:
+    """Read or draw the backgrounds and make the scenes.
+
+    Args:
+        options: ``kind`` ("synthetic" or "fits"), ``present_fraction``, ``confuser_fraction``, and
+            for "synthetic": ``fields`` (how many), ``field_size`` (pixels), ``field`` (``FieldSettings``);
+            for "fits": ``images``, a path for each band; bands without a path (None) are left out.
+        survey: bands, noise, PSFs.
+        prior: the clusters.
+        size: side of the samples in pixels.
+        seed: of the synthetic fields.
+
+    Raises:
+        InvalidInput: an unknown option, or a value that is not allowed; names its nearest neighbour.
+        DataFileError: an image that cannot be used.
+    """
+    kind = options.get("kind")
+    if kind not in _KINDS:
+        raise InvalidInput(f"scene.kind: {kind!r}; {' or '.join(_KINDS)} is allowed")
+    _check_keys(options, (*_COMMON, *_KINDS[kind]), "scene")
+    if kind == "fits":
+        images = options.get("images") or {}
+        mosaics = [read_mosaics({band: path for band, path in images.items() if path}, survey)]
+    else:
+        mosaics = _synthetic_mosaics(options, survey, size=size, seed=seed)
+    given = {name: options[name] for name in _COMMON[1:] if name in options}
+    # one thread: batches are drawn by several threads at once, each with its own samples
+    renderer = Renderer(survey, size=size, settings=RenderSettings(threads=1))
+    return Scenes(survey, prior, renderer, mosaics=mosaics, **given)
+
+
+def field_settings(options: Mapping[str, Any]) -> FieldSettings:
+    """Settings of a synthetic field from plain options; lists become ranges.
+
+    Raises:
+        InvalidInput: an unknown option or a value out of range.
+    """
+    _check_keys(options, [f.name for f in fields(FieldSettings)], "scene.field")
+    return FieldSettings(**{k: tuple(v) if isinstance(v, (list, tuple)) else v for k, v in options.items()})
+
+
+def _synthetic_mosaics(options: Mapping[str, Any], survey: Survey, *, size: int, seed: int) -> list[Mosaic]:
+    count, field_size = options.get("fields", 1), options.get("field_size", 1024)
+    for name, value, low in (("fields", count, 1), ("field_size", field_size, max(size, 64))):
+        if isinstance(value, bool) or not isinstance(value, int) or value < low:
+            raise InvalidInput(f"scene.{name}: {value!r}; a whole number of at least {low} is allowed")
+    settings = field_settings(options.get("field") or {})
+    return [synthetic_field(survey, field_size, seed=seed, index=k, settings=settings) for k in range(count)]
+
+
+def _check_keys(options: Mapping[str, Any], allowed: Iterable[str], where: str) -> None:
+    allowed = tuple(allowed)
+    for key in options:
+        if key not in allowed:
+            near = difflib.get_close_matches(str(key), allowed, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise InvalidInput(f"{where}.{key}: unknown option ({', '.join(allowed)} are known){hint}")

@@ -1,0 +1,213 @@
+"""Training samples: clusters on backgrounds, with the noise that belongs there."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clustercnn.errors import InvalidInput
+from clustercnn.render import expose
+from clustercnn.scene.confusers import StarPool
+from clustercnn.scene.counters import check_seed, generator, uniforms
+from clustercnn.scene.crops import Backgrounds
+from clustercnn.scene.visibility import robust_variance, snr
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from clustercnn.physics import Prior, Survey
+    from clustercnn.render import Renderer
+    from clustercnn.scene.mosaics import Mosaic
+
+__all__ = ["SceneBatch", "Scenes"]
+
+
+@dataclass
+class SceneBatch:
+    """Samples for training, as arrays that can be filled again.
+
+    Args:
+        images: [n, band, y, x] float32, e-/s, noisy.
+        present: [n] float32, 1 where there is a cluster, else 0.
+        labels: [n, 4] float32 in the order of ``LABEL_NAMES``, with the realised mass; NaN without a cluster.
+        log_snr: [n] float32, log10 of the S/N in all bands together; NaN without a cluster.
+    """
+
+    images: NDArray[np.float32]
+    present: NDArray[np.float32]
+    labels: NDArray[np.float32]
+    log_snr: NDArray[np.float32]
+
+
+class Scenes:
+    """Draws samples: sample i of a run is a function of (seed, i) alone.
+
+    On noise-free backgrounds everything gets Poisson noise (of the background, the cluster and the sky) and read
+    noise, and the mean sky is taken off again, as drizzled images come. On observed mosaics, which carry their noise
+    already, only the cluster's own photons are noisy.
+
+    Args:
+        survey: bands, exposures, noise.
+        prior: the clusters.
+        renderer: draws them; its stamp size is the size of the samples.
+        mosaics: backgrounds, all observed or all noise-free, each equally probable.
+        present_fraction: share of the samples with a cluster.
+        confuser_fraction: share of the samples without a cluster that get a confuser in the middle.
+
+    Raises:
+        InvalidInput: fractions out of range, or mosaics of other bands than the survey.
+    """
+
+    def __init__(
+        self,
+        survey: Survey,
+        prior: Prior,
+        renderer: Renderer,
+        *,
+        mosaics: Sequence[Mosaic],
+        present_fraction: float = 0.5,
+        confuser_fraction: float = 0.3,
+    ) -> None:
+        for name, value in (("present_fraction", present_fraction), ("confuser_fraction", confuser_fraction)):
+            if not 0 <= value <= 1:
+                raise InvalidInput(f"{name}: {value}; 0 to 1 is allowed")
+        self.survey, self.prior, self.renderer = survey, prior, renderer
+        self.backgrounds = Backgrounds(mosaics, size=renderer.size)
+        if self.backgrounds.bands != tuple(survey.band_names):
+            raise InvalidInput(
+                f"mosaics: bands {self.backgrounds.bands}; those of the survey, {survey.band_names}, are needed"
+            )
+        self.bands, self.size = tuple(survey.band_names), renderer.size
+        self.present_fraction, self.confuser_fraction = present_fraction, confuser_fraction
+        self._noise = _NoiseModel.of(mosaics[0], survey)
+        self._pool = StarPool(survey) if confuser_fraction > 0 and present_fraction < 1 else None
+        self._scratch = threading.local()
+
+    @staticmethod
+    def allocate(n: int, bands: int, size: int) -> SceneBatch:
+        """A batch of ``n`` samples to be filled."""
+        return SceneBatch(
+            images=np.zeros((n, bands, size, size), np.float32),
+            present=np.zeros(n, np.float32),
+            labels=np.zeros((n, 4), np.float32),
+            log_snr=np.zeros(n, np.float32),
+        )
+
+    def batch(self, first: int, n: int, *, seed: int, out: SceneBatch | None = None) -> SceneBatch:
+        """Samples first .. first + n - 1.
+
+        Args:
+            first: number of the first sample.
+            n: how many.
+            seed: of the run.
+            out: filled in place when given.
+
+        Raises:
+            InvalidInput: a negative number, or ``out`` of another shape.
+        """
+        out = self._checked(first, n, check_seed(seed), out)
+        u = uniforms(seed, "sample", first=first, n=n, k=5)
+        self.backgrounds.crop(u[:, 2:5], out.images)
+        present = u[:, 0] < self.present_fraction
+        out.present[:] = present
+        out.labels.fill(np.nan)
+        out.log_snr.fill(np.nan)
+        signal = self._buffer("signal", n)
+        signal.fill(0.0)
+        chosen = np.flatnonzero(present)
+        if chosen.size:
+            self._add_clusters(signal, chosen, first=first, n=n, seed=seed, out=out)
+            variance = self._variance(out.images[chosen], signal[chosen])
+            with np.errstate(divide="ignore"):  # a cluster may have no light at all: its S/N is 0
+                out.log_snr[chosen] = np.log10(np.maximum(snr(signal[chosen], variance)[1], 1e-3))
+        for i in np.flatnonzero(~present & (u[:, 1] < self.confuser_fraction)):
+            stars = self._pool.draw(generator(seed, "confuser", first + int(i)), size=self.size)
+            signal[i] = self.renderer.draw(stars.x, stars.y, stars.flux)
+        np.maximum(signal, 0.0, out=signal)  # the renderer's rounding leaves about -1e-6 of a peak; no rate is negative
+        self._expose(signal, first=first, seed=seed, out=out.images)
+        return out
+
+    def _add_clusters(
+        self, signal: NDArray[np.float32], chosen: NDArray[np.int64], *, first: int, n: int, seed: int, out: SceneBatch
+    ) -> None:
+        params = self.prior.sample_at(first + chosen, seed=seed, size=self.size)
+        log_mass = np.empty(chosen.size)
+        images = self._buffer("clusters", n)[: chosen.size]
+        self.renderer.render(params, seed=seed, indices=first + chosen, out=images, log_mass_out=log_mass)
+        signal[chosen] = images
+        labels = params.labels()
+        labels[:, 1] = log_mass
+        out.labels[chosen] = labels
+
+    def _variance(self, background: NDArray[np.float32], signal: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Pixel variance of rates, in the memory of ``background``: photons, read noise, the background's structure.
+
+        The structure is the robust variance of the background in the stamp, one number per band; in an observed
+        mosaic it contains the noise of the mean level, so there only photons above the median are added pixel by pixel.
+        """
+        median, structure = robust_variance(background)
+        fixed = self._noise.fixed
+        if self.backgrounds.noisy:
+            background -= median[:, :, None, None]
+            np.maximum(background, 0.0, out=background)
+            structure = np.maximum(structure, fixed)  # a background of constants has no noise to measure
+        else:
+            structure = structure + fixed
+        background += signal
+        np.maximum(background, 0.0, out=background)
+        background /= self._noise.exposures[:, None, None]
+        background += structure[:, :, None, None]
+        return background
+
+    def _expose(self, signal: NDArray[np.float32], *, first: int, seed: int, out: NDArray[np.float32]) -> None:
+        """Turn background (in ``out``) and signal into the noisy image, in place."""
+        model = self._noise
+        if self.backgrounds.noisy:
+            noisy = self._buffer("noisy", len(out))
+            expose(signal, model.exposures, np.zeros(len(self.bands)), seed=seed, first=first, out=noisy)
+            out += noisy
+            return
+        signal += out
+        signal += model.sky[:, None, None]
+        expose(signal, model.exposures, model.read_noise, seed=seed, first=first, out=out)
+        out -= model.sky[:, None, None]
+
+    def _buffer(self, name: str, n: int) -> NDArray[np.float32]:
+        """Memory of this thread, kept from call to call."""
+        held = getattr(self._scratch, name, None)
+        if held is None or len(held) < n:
+            held = np.empty((n, len(self.bands), self.size, self.size), np.float32)
+            setattr(self._scratch, name, held)
+        return held[:n]
+
+    def _checked(self, first: int, n: int, seed: int, out: SceneBatch | None) -> SceneBatch:
+        if first < 0 or n < 1:
+            raise InvalidInput(f"first, n: {first}, {n}; first >= 0 and n >= 1 are allowed (seed {seed})")
+        if out is None:
+            return self.allocate(n, len(self.bands), self.size)
+        shape = (n, len(self.bands), self.size, self.size)
+        if out.images.shape != shape or out.images.dtype != np.float32:
+            raise InvalidInput(f"out.images: {out.images.dtype} {out.images.shape}; float32 {shape} is needed")
+        return out
+
+
+@dataclass(frozen=True)
+class _NoiseModel:
+    """Per band: exposure (s), read noise (e-), sky (e-/s) and the variance that every pixel has, (e-/s)^2."""
+
+    exposures: NDArray[np.float32]
+    read_noise: NDArray[np.float32]
+    sky: NDArray[np.float32]
+    fixed: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, mosaic: Mosaic, survey: Survey) -> _NoiseModel:
+        exposures = np.asarray(mosaic.exposures, np.float32)
+        read = np.array([b.read_noise for b in survey.bands], np.float32)
+        sky = np.array([b.sky for b in survey.bands], np.float32)
+        return cls(exposures, read, sky, sky / exposures + np.square(read / exposures))

@@ -1,0 +1,83 @@
+"""Outputs that are whole or not there at all: written under a temporary name, then renamed."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clustercnn.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["check_output_file", "check_output_folder", "filling", "package_version", "replacing"]
+
+
+def check_output_file(path: str | Path, *, suffixes: tuple[str, ...], overwrite: bool = False) -> Path:
+    """The path of a file to be written, after making sure that it can be.
+
+    Raises:
+        InvalidInput: wrong ending, a file that is there already, or a folder in its place.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in suffixes:
+        raise InvalidInput(f"out: {str(path)!r} ends in {path.suffix!r}; {', '.join(suffixes)} are allowed")
+    if path.is_dir():
+        raise InvalidInput(f"out: {str(path)!r} is a folder; the name of a file is expected")
+    if path.exists() and not overwrite:
+        raise InvalidInput(f"out: {str(path)!r} exists; choose another name, or overwrite=true")
+    return path
+
+
+def check_output_folder(path: str | Path, *, overwrite: bool = False) -> Path:
+    """The path of a folder to be filled, after making sure that it can be.
+
+    Raises:
+        InvalidInput: a file in its place, or a folder that holds something already.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise InvalidInput(f"out: {str(path)!r} is a file; the name of a folder is expected")
+    if path.is_dir() and any(path.iterdir()) and not overwrite:
+        raise InvalidInput(f"out: the folder {str(path)!r} is not empty; choose another, or overwrite=true")
+    return path
+
+
+@contextmanager
+def filling(folder: str | Path) -> Iterator[Path]:
+    """A temporary folder beside ``folder``; its files move there when the block ends well, and vanish when not."""
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.part", dir=folder.parent))
+    try:
+        yield part
+        folder.mkdir(exist_ok=True)
+        for file in sorted(part.iterdir()):
+            file.replace(folder / file.name)
+    finally:
+        shutil.rmtree(part)
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """A temporary name beside ``path``; renamed to it when the block ends well, removed when it does not."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.stem}.part{path.suffix}")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def package_version() -> str:
+    """Version of the installed package, as outputs state it; "unknown" when it is used without being installed."""
+    try:
+        return metadata.version("clustercnn")
+    except metadata.PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from clustercnn.errors import InvalidInput
+from clustercnn.physics import Imf, StellarTable
+from clustercnn.scene import FieldSettings, synthetic_field
+from clustercnn.scene.associations import clumped_offsets, group_masses
+from clustercnn.scene.confusers import StarPool
+from clustercnn.scene.contaminants import background_galaxies, foreground_stars
+from clustercnn.scene.dust import random_field
+from clustercnn.scene.population import StarList, age_bins, reddened, star_formation_history
+from clustercnn.scene.synthetic import draw_stars
+
+PLAIN = {"a_v": (0.0, 0.0), "foreground": 0.0, "galaxies": 0.0, "surface_brightness": (21.0, 21.0)}
+
+
+def test_same_seed_same_field(survey, field):
+    settings = FieldSettings(surface_brightness=(21.5, 21.5))
+    again = synthetic_field(survey, 160, seed=3, settings=settings, threads=2)
+    np.testing.assert_array_equal(field.data, again.data)
+    other = synthetic_field(survey, 160, seed=3, index=1, settings=settings)
+    assert not np.array_equal(field.data, other.data)
+
+
+def test_a_field_is_light_without_noise(survey, field):
+    assert field.data.shape == (3, 160, 160)
+    assert field.data.dtype == np.float32
+    assert (field.data > 0).all()
+    assert field.valid.all()
+    assert not field.noisy
+    assert field.bands == survey.band_names
+
+
+def test_surface_brightness_is_the_one_asked_for(survey):
+    # Without dust of its own. The light of the drawn stars scatters: its bright end, some hundred young stars, by about
+    # 5 % in 256 x 256 pixels; the mass of the groups by more: they are left out. The mean of three fields; 0.15 mag is
+    # about 4 sigma. F438W is the reference band
+    settings = FieldSettings(**PLAIN, grouped=0.0)
+    rates = [synthetic_field(survey, 256, seed=k, settings=settings).data[1].mean() for k in range(3)]
+    band = survey.bands[1]
+    magnitude = band.zero_point - band.a_milky_way - 2.5 * np.log10(np.mean(rates) / survey.pixel_scale**2)
+    assert magnitude == pytest.approx(21.0, abs=0.15)
+
+
+def test_drawn_and_smooth_light_add_up(survey):
+    """A cut only moves light between the two: drawn stars and the smooth rest make the isochrone's total."""
+    cut = np.array([0.02, 0.05, 0.1])
+    for age_bin in age_bins(survey, np.array([7.0, 8.5, 9.8]), cut=cut):
+        mass = 3e6
+        flux, coefficients = age_bin.draw(np.random.default_rng(1), mass)
+        assert (flux > 0.9 * cut).any(axis=1).all()  # interpolated between points above the cut and one just below
+        assert coefficients.shape == (*flux.shape, 2)
+        expected = (age_bin.total - age_bin.smooth) * mass
+        scatter = np.sqrt(np.square(flux).sum(axis=0))  # of a Poisson number of stars
+        # 4 sigma, and 2 % for interpolating between the points rather than taking the nearest
+        assert (np.abs(flux.sum(axis=0) - expected) < 4 * scatter + 0.02 * expected).all()
+
+
+def test_total_light_is_that_of_the_isochrone(survey):
+    imf = Imf.by_name(**survey.imf)
+    (age_bin,) = age_bins(survey, np.array([8.0]), cut=np.full(3, np.inf))
+    isochrone = StellarTable.load().isochrone(8.0, sum(survey.metallicity) / 2, bands=[b.filter for b in survey.bands])
+    zero = np.array([b.zero_point - b.a_milky_way for b in survey.bands])
+    magnitude = zero - 2.5 * np.log10(age_bin.total)
+    # two quadratures over the same points: within 0.01 mag
+    np.testing.assert_allclose(magnitude, isochrone.integrated_magnitude(imf) + survey.distance_modulus, atol=0.01)
+    np.testing.assert_allclose(age_bin.smooth, age_bin.total)
+
+
+def test_history_is_constant_and_old():
+    log_ages, shares = star_formation_history(old_fraction=0.4)
+    assert shares.sum() == pytest.approx(1.0)
+    young = log_ages < 9.7
+    rate = shares[young] / (10 ** (log_ages[young] + 0.05) - 10 ** (log_ages[young] - 0.05))
+    np.testing.assert_allclose(rate, rate[0])
+    assert shares[log_ages > 9.75].sum() > 0.4
+
+
+def test_dust_reddens(survey):
+    settings = {"foreground": 0.0, "galaxies": 0.0, "surface_brightness": (21.0, 21.0)}
+    clear, dusty = (
+        synthetic_field(survey, 128, seed=5, settings=FieldSettings(**settings, a_v=(a, a))).data.sum(axis=(1, 2))
+        for a in (0.0, 1.0)
+    )
+    loss = -2.5 * np.log10(dusty / clear)
+    assert (loss > 0).all()
+    assert loss[0] > loss[1] > loss[2]
+
+
+def test_reddening_follows_the_quadratic_law():
+    factor = reddened(np.array([[1.5, -0.1]]), np.array([2.0]))
+    np.testing.assert_allclose(factor, 10 ** (-0.4 * (1.5 * 2 - 0.1 * 4)) * np.ones((1, 1)))
+
+
+def test_tiles_join_without_seams(survey):
+    # the same stars, once across the corner where four tiles meet and once in the middle of one
+    rng = np.random.default_rng(1)
+    dx, dy = rng.uniform(-20, 20, (2, 200))
+    flux = rng.uniform(0.5, 1.0, (200, 3))
+    seam = draw_stars(survey, StarList(256 + dx, 256 + dy, flux), 384)[:, 192:320, 192:320]
+    whole = draw_stars(survey, StarList(128 + dx, 128 + dy, flux), 256)[:, 64:192, 64:192]
+    # each within the renderer's tolerance, 1e-3 of the peak
+    assert np.abs(seam - whole).max() < 2e-3 * whole.max()
+
+
+def test_groups_have_the_mass_asked_for():
+    rng = np.random.default_rng(2)
+    masses = group_masses(rng, 2e7)
+    assert masses.min() >= 300
+    assert masses.max() <= 3e4
+    # sum of N masses of second moment 300 * 3e4: relative sigma sqrt(9e6 / (1396 * 2e7)) = 1.8 %; 5 sigma
+    assert masses.sum() == pytest.approx(2e7, rel=0.09)
+
+
+def test_groups_are_loose():
+    rng = np.random.default_rng(3)
+    dx, dy = clumped_offsets(rng, 4000, sigma=10.0)
+    # half with sigma 10, half in 2 to 5 clumps whose centres scatter by 10 and whose sigma is 5
+    assert 6 < np.hypot(dx.std(), dy.std()) / np.sqrt(2) < 15
+
+
+def test_random_field_has_its_power_law():
+    field = random_field(np.random.default_rng(1), 512, index=2.8, largest=1e6)
+    power = np.abs(np.fft.rfft2(field)) ** 2
+    k = np.hypot(np.fft.fftfreq(512)[:, None], np.fft.rfftfreq(512)[None])
+    low, high = ((k > a) & (k < 1.1 * a) for a in (0.02, 0.2))
+    slope = np.log(power[low].mean() / power[high].mean()) / np.log(10)
+    # about 35 and 3500 modes: exponential power, 1 / sqrt(35) = 17 %, that is 0.07 in the slope; 4 sigma
+    assert slope == pytest.approx(2.8, abs=0.3)
+    assert field.std() == pytest.approx(1.0, rel=1e-3)
+
+
+def test_contaminants_have_magnitudes_in_range(survey):
+    rng = np.random.default_rng(4)
+    stars = foreground_stars(rng, survey, 1024, density=300.0)
+    zero = survey.bands[-1].zero_point
+    magnitudes = zero - 2.5 * np.log10(stars.flux[:, -1])
+    # 300 per square arcminute on 0.466 square arcminutes: 140 +- 12; 5 sigma
+    assert 80 < len(magnitudes) < 200
+    assert magnitudes.min() > 18
+    assert magnitudes.max() < 25
+    galaxies = background_galaxies(rng, survey, 512, density=50.0, a_v=np.zeros((512, 512), np.float32))
+    assert galaxies.flux.shape == (len(galaxies.x), 3)
+    assert len(galaxies.x) % 4000 == 0
+
+
+def test_star_pool_is_seen(survey):
+    pool = StarPool(survey)
+    for seed in range(30):
+        stars = pool.draw(np.random.default_rng(seed), size=64)
+        assert 1 <= len(stars.x) <= 40
+        assert (stars.flux > 0).all()
+        assert np.hypot(np.median(stars.x) - 31.5, np.median(stars.y) - 31.5) < 90
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"surface_brightness": (22.0, 21.0)}, r"field.surface_brightness: \(22.0, 21.0\); 0 <= low <= high"),
+        ({"a_v": (-1.0, 1.0)}, "field.a_v"),
+        ({"grouped": 1.5}, "field.grouped: 1.5; 0 to 1"),
+        ({"old_fraction": -0.1}, "field.old_fraction: -0.1; 0 to 1"),
+        ({"foreground": -1.0}, "field.foreground: -1.0; a value >= 0"),
+        ({"max_stars": 0.0}, "field.max_stars: 0.0; a value > 0"),
+    ],
+)
+def test_bad_settings_are_refused(settings, message):
+    with pytest.raises(InvalidInput, match=message):
+        FieldSettings(**settings)
+
+
+def test_tiny_fields_are_refused(survey):
+    with pytest.raises(InvalidInput, match="size: 32; at least 64"):
+        synthetic_field(survey, 32, seed=1)

@@ -25,13 +25,15 @@ void require(bool ok, const char* what) {
     if (!ok) throw std::invalid_argument(what);
 }
 
-cc::BandSpec band_spec(int grid, int modes, const Array<const float, 2>& taps, const Array<const float, 3>& transfer) {
+cc::BandSpec band_spec(int grid, const Array<const float, 1>& window, const Array<const float, 2>& taps,
+                       const Array<const float, 3>& transfer) {
+    const int modes = int(window.shape(0)) - 1;
     require(taps.shape(0) <= cc::kMaxDegree + 1 && taps.shape(1) >= 2 && taps.shape(1) <= cc::kMaxTaps, "taps: too many");
     require(2 * modes < grid, "modes: more than the grid holds");
     require(transfer.shape(0) == size_t(modes) + 1 && transfer.shape(1) == 2 * size_t(modes) + 1 && transfer.shape(2) == 2,
             "transfer: shape [modes + 1, 2 modes + 1, 2] is needed");
     return {grid, modes, int(taps.shape(1)), int(taps.shape(0)) - 1,
-            {taps.data(), taps.data() + taps.size()}, {transfer.data(), transfer.data() + transfer.size()}};
+            {taps.data(), taps.data() + taps.size()}, {window.data(), window.data() + window.size()}, {transfer.data(), transfer.data() + transfer.size()}};
 }
 
 // Keeps the arrays alive that the plain struct points into.
@@ -55,21 +57,26 @@ struct ClusterArrays {
     Array<const float, 2> shape;  // rows a_v, x, y, scale, exponent
     nb::object nodes;             // Array<const float, 1> or None
     Array<const float, 1> radius2;
+    float faint_fraction;
+    Array<const float, 2> faint;  // rows floor, seconds, peak
 
     cc::Clusters view() const {
         const size_t n = index.shape(0);
         const float* s = shape.data();
         return {int64_t(n), seed, index.data(), population.data(), mean_count.data(), s, s + n, s + 2 * n, s + 3 * n,
-                s + 4 * n, nodes.is_none() ? nullptr : radius2.data()};
+                s + 4 * n, nodes.is_none() ? nullptr : radius2.data(),
+                {faint_fraction, faint.data(), faint.data() + faint.shape(1), faint.data() + 2 * faint.shape(1)}};
     }
 };
 
 ClusterArrays cluster_arrays(uint64_t seed, Array<const int64_t, 1> index, Array<const int32_t, 1> population,
-                             Array<const double, 1> mean_count, Array<const float, 2> shape, nb::object nodes) {
+                             Array<const double, 1> mean_count, Array<const float, 2> shape, nb::object nodes,
+                             float faint_fraction, Array<const float, 2> faint) {
     const size_t n = index.shape(0);
     require(population.shape(0) == n && mean_count.shape(0) == n && shape.shape(0) == 5 && shape.shape(1) == n,
             "clusters: arrays of different length");
-    ClusterArrays arrays{seed, index, population, mean_count, shape, nodes, {}};
+    require(faint.shape(0) == 3, "faint: rows floor, seconds, peak are needed");
+    ClusterArrays arrays{seed, index, population, mean_count, shape, nodes, {}, faint_fraction, faint};
     if (!nodes.is_none()) {
         arrays.radius2 = nb::cast<Array<const float, 1>>(nodes);
         require(arrays.radius2.shape(0) == cc::kRadiusNodes, "radius2: wrong number of nodes");
@@ -96,11 +103,16 @@ void draw(cc::RenderPlan& plan, Array<const double, 1> x, Array<const double, 1>
     plan.draw_cpu({int64_t(x.shape(0)), x.data(), y.data(), flux.data()}, out.data());
 }
 
-int64_t star_count(const ClusterArrays& c, int64_t i) { return cc::star_count_cpu(c.view(), i); }
+int64_t count(const cc::RenderPlan& plan, const PopulationArrays& p, const ClusterArrays& c, int64_t i, Array<double, 1> smooth) {
+    require(int(smooth.shape(0)) == p.view().bands, "smooth: one number per band is needed");
+    check_populations(p.view(), c);
+    return plan.count_cpu(p.view(), c.view(), i, smooth.data());
+}
 
 void stars(const cc::RenderPlan& plan, const PopulationArrays& p, const ClusterArrays& c, int64_t i, Array<float, 2> position_mass,
            Array<float, 2> flux) {
-    const int64_t n = star_count(c, i);
+    std::vector<double> smooth(p.view().bands);
+    const int64_t n = plan.count_cpu(p.view(), c.view(), i, smooth.data());
     require(position_mass.shape(0) == 3 && int64_t(position_mass.shape(1)) == n && int64_t(flux.shape(0)) == n, "stars: wrong length");
     check_populations(p.view(), c);
     float* rows = position_mass.data();
@@ -131,22 +143,23 @@ NB_MODULE(_native, m) {
     m.def("best_instruction_set", &cc::best_instruction_set);
 
     nb::class_<cc::BandSpec>(m, "BandSpec");
-    m.def("band_spec", &band_spec, "grid"_a, "modes"_a, "taps"_a, "transfer"_a);
+    m.def("band_spec", &band_spec, "grid"_a, "window"_a, "taps"_a, "transfer"_a);
 
     nb::class_<PopulationArrays>(m, "Populations")
         .def(nb::init<Array<const float, 2>, Array<const float, 2>, Array<const float, 3>, Array<const float, 4>, Array<const int32_t, 2>>(),
              "u"_a, "mass"_a, "flux"_a, "extinction"_a, "guide"_a);
     nb::class_<ClusterArrays>(m, "Clusters");
-    m.def("clusters", &cluster_arrays, "seed"_a, "index"_a, "population"_a, "mean_count"_a, "shape"_a, "radius2"_a.none());
+    m.def("clusters", &cluster_arrays, "seed"_a, "index"_a, "population"_a, "mean_count"_a, "shape"_a, "radius2"_a.none(),
+          "faint_fraction"_a, "faint"_a);
 
     nb::class_<cc::RenderPlan>(m, "Plan")
         .def("render", &render, "populations"_a, "clusters"_a, "threads"_a, "out"_a.noconvert(), "total_mass"_a.noconvert())
         .def("draw", &draw, "x"_a, "y"_a, "flux"_a, "out"_a.noconvert())
+        .def("count", &count, "populations"_a, "clusters"_a, "i"_a, "smooth"_a.noconvert())
         .def("stars", &stars, "populations"_a, "clusters"_a, "i"_a, "position_mass"_a.noconvert(), "flux"_a.noconvert());
     m.def("plan", [](int size, int domain, int margin, std::vector<cc::BandSpec> bands, const std::string& isa) {
         require(margin >= 0 && size > 0 && margin + size <= domain && domain % 2 == 0, "domain: does not hold the frame");
         return cc::make_plan({size, domain, margin, std::move(bands)}, isa.c_str());
     }, "size"_a, "domain"_a, "margin"_a, "bands"_a, "instruction_set"_a = "");
-    m.def("star_count", &star_count, "clusters"_a, "i"_a);
     m.def("expose", &expose, "seed"_a, "index"_a, "rate"_a, "seconds"_a, "read_noise"_a, "threads"_a, "out"_a.noconvert());
 }

@@ -21,12 +21,13 @@ struct Box {
 struct BandPlan {
     int grid, stride, modes, row_blocks;
     WindowTaps window;
+    std::vector<float> response;  // [modes + 1], the window's transform
     BatchFft forward, inverse;
     std::vector<Lanes> transfer;  // [row block][2 K + 1][re, im], lanes are rows
 
     BandPlan(const BandSpec& spec, int domain)
         : grid(spec.grid), stride(round_up(spec.grid + kMaxTaps, 2 * kLanes)), modes(spec.modes),
-          row_blocks((spec.modes + kLanes) / kLanes), forward(spec.grid, -1), inverse(domain, +1) {
+          row_blocks((spec.modes + kLanes) / kLanes), response(spec.window), forward(spec.grid, -1), inverse(domain, +1) {
         window.taps = spec.taps;
         window.degree = spec.degree;
         for (int d = 0; d <= spec.degree; ++d)
@@ -47,16 +48,25 @@ struct ConvolveScratch {
     std::vector<Lanes> folded;      // [re, im][P / 2 + 1][frame padded]: before the last
 };
 
+// Light given by its Fourier modes instead of stars: in a block of rows, added to what the stars' transform holds.
+class ModeSource {
+  public:
+    virtual ~ModeSource() = default;
+    virtual void add(const BandPlan& band, int block, Complex* modes) const = 0;
+};
+
 class Convolver {
   public:
     Convolver(int size, int domain, int margin)
         : size_(size), padded_(round_up(size, 2 * kLanes)), domain_(domain), margin_(margin) {}
 
-    void run(const BandPlan& band, const float* grid, const Box& box, float* image, ConvolveScratch& s) const {
+    // `more` may be nullptr.
+    void run(const BandPlan& band, const float* grid, const Box& box, const ModeSource* more, float* image,
+             ConvolveScratch& s) const {
         prepare(band, s);
         columns_forward(band, grid, box, s);
         std::fill(s.folded.begin(), s.folded.end(), Lanes{});
-        for (int block = 0; block < band.row_blocks; ++block) rows(band, block, box, s);
+        for (int block = 0; block < band.row_blocks; ++block) rows(band, block, box, more, s);
         columns_inverse(band, image, s);
     }
 
@@ -94,9 +104,10 @@ class Convolver {
     }
 
     // Along x for one vector of rows of modes at a time: forward, times transfer, folded in kx, inverse; folded in ky on the way out.
-    void rows(const BandPlan& band, int block, const Box& box, ConvolveScratch& s) const {
+    void rows(const BandPlan& band, int block, const Box& box, const ModeSource* more, ConvolveScratch& s) const {
         load_rows(band, block, box, s);
-        const Complex* f = band.forward.run(s.a.data(), s.b.data());
+        Complex* f = band.forward.run(s.a.data(), s.b.data());
+        if (more) more->add(band, block, f);
         Complex* g = f == s.a.data() ? s.b.data() : s.a.data();
         std::fill(g, g + domain_, Complex{});
         const Lanes* t = band.transfer.data() + static_cast<size_t>(block) * (2 * band.modes + 1) * 2;

@@ -6,15 +6,15 @@
 namespace clustercnn {
 inline namespace CLUSTERCNN_ISA {
 
-// A stream of uniforms for one pixel of one image: as many as the pixel needs, none shared with another pixel.
-struct PixelStream {
+// A stream of uniforms for one item (a pixel, a count) of one image: as many as it needs, none shared with another.
+struct RandomStream {
     uint64_t seed, image;
-    uint32_t pixel, block = 0, used = 4;
+    uint32_t item, purpose, block = 0, used = 4;
     Words words{};
 
     CLUSTERCNN_HD uint32_t next_word() {
         if (used == 4) {
-            words = philox(seed, pixel, kNoise + (block++ << 8), image);
+            words = philox(seed, item, purpose + (block++ << 8), image);
             used = 0;
         }
         return words.w[used++];
@@ -23,7 +23,7 @@ struct PixelStream {
 };
 
 // Standard normal (Box & Muller 1958).
-CLUSTERCNN_HD float gauss(PixelStream& stream) {
+CLUSTERCNN_HD float gauss(RandomStream& stream) {
     const float radius = sqrtf(-1.38629436f * log2_fast(uniform(stream.next_word())));  // -2 ln u = -2 ln 2 log2 u
     float c, s;
     cos_sin_turn(stream.next_word(), c, s);
@@ -32,7 +32,7 @@ CLUSTERCNN_HD float gauss(PixelStream& stream) {
 
 // Exact Poisson deviate: inversion below a mean of 10, transformed rejection above (PTRS, Hoermann 1993, Insurance:
 // Mathematics and Economics 12, 39).
-CLUSTERCNN_HD double poisson(double mean, PixelStream& stream) {
+CLUSTERCNN_HD double poisson(double mean, RandomStream& stream) {
     if (mean <= 0.0) return 0.0;
     if (mean < 10.0) {
         double p = exp(-mean), u = stream.next();
@@ -53,6 +53,36 @@ CLUSTERCNN_HD double poisson(double mean, PixelStream& stream) {
         if (us >= 0.07 && v <= v_r) return k;
         if (k < 0.0 || (us < 0.013 && v > us)) continue;
         if (log(v * inverse_alpha / (a / (us * us) + b)) <= k * log(mean) - mean - lgamma(k + 1.0)) return k;
+    }
+}
+
+// Exact binomial deviate: inversion below a mean of 10, transformed rejection above (BTRS, Hoermann 1993, Journal of
+// Statistical Computation and Simulation 46, 101).
+CLUSTERCNN_HD double binomial(double n, double p, RandomStream& stream) {
+    if (p > 0.5) return n - binomial(n, 1.0 - p, stream);
+    if (n <= 0.0 || p <= 0.0) return 0.0;
+    const double odds = p / (1.0 - p);
+    if (n * p < 10.0) {
+        double term = exp(n * log1p(-p)), u = stream.next();
+        double k = 0.0;
+        while (u > term && k < n && k < 200.0) {
+            u -= term;
+            term *= odds * (n - k) / (k + 1.0);
+            k += 1.0;
+        }
+        return k;
+    }
+    const double sigma = sqrt(n * p * (1.0 - p)), b = 1.15 + 2.53 * sigma, a = -0.0873 + 0.0248 * b + 0.01 * p;
+    const double c = n * p + 0.5, v_r = 0.92 - 4.2 / b, alpha = (2.83 + 5.1 / b) * sigma, mode = floor((n + 1.0) * p);
+    const double at_mode = lgamma(mode + 1.0) + lgamma(n - mode + 1.0);
+    for (;;) {
+        const double u = stream.next() - 0.5, v = stream.next();
+        const double us = 0.5 - fabs(u);
+        const double k = floor((2.0 * a / us + b) * u + c);
+        if (us >= 0.07 && v <= v_r) return k;
+        if (k < 0.0 || k > n) continue;
+        const double bound = at_mode - lgamma(k + 1.0) - lgamma(n - k + 1.0) + (k - mode) * log(odds);
+        if (log(v * alpha / (a / (us * us) + b)) <= bound) return k;
     }
 }
 

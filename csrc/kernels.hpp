@@ -13,6 +13,7 @@ struct BandSpec {
     int modes;                            // K
     int taps, degree;                     // of the window
     std::vector<float> coefficients;      // [degree + 1][taps], highest degree first
+    std::vector<float> window;            // [K + 1]: the window's transform
     std::vector<float> transfer;          // [K + 1][2 K + 1][re, im]: kernel / window, kx from -K to K
 };
 
@@ -33,6 +34,14 @@ struct Populations {
     const int32_t* guide;     // [count, kGuideSize]: a knot at or before the bucket's first u
 };
 
+// When to leave the stars of the faint tail undrawn; see faint.hpp.
+struct Faint {
+    float fraction;        // of the pixel noise their fluctuation may reach; 0 draws every star
+    const float* floor;    // [bands], variance of a dark pixel, (e-/s)^2
+    const float* seconds;  // [bands], exposure
+    const float* peak;     // [bands], the kernel's peak: share of a star's light in its pixel
+};
+
 struct Clusters {
     int64_t n;
     uint64_t seed;
@@ -45,6 +54,7 @@ struct Clusters {
     const float* scale;          // [n], pixels: EFF scale radius, or half-light radius of a tabulated profile
     const float* exponent;       // [n], 2 / (gamma - 2) of the EFF profile
     const float* radius2_nodes;  // [kRadiusNodes] of a tabulated profile, or nullptr for EFF
+    Faint faint;
 };
 
 struct StarList {  // caller-owned; x, y in pixels
@@ -67,7 +77,9 @@ class RenderPlan {
     virtual void render_cpu(const Populations&, const Clusters&, int threads, float* images, double* total_mass) = 0;
     // image [bands, S, S] from explicit stars.
     virtual void draw_cpu(const StarList&, float* image) = 0;
-    // All stars of cluster i, in drawing order.
+    // The stars of cluster i that are drawn one by one: how many, and, in drawing order, which. `smooth` [bands] is the
+    // light of the rest, e-/s.
+    virtual int64_t count_cpu(const Populations&, const Clusters&, int64_t i, double* smooth) const = 0;
     virtual void stars_cpu(const Populations&, const Clusters&, int64_t i, const StarColumns&) const = 0;
 };
 

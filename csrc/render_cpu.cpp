@@ -2,7 +2,8 @@
 #include <mutex>
 
 #include "convolve.hpp"
-#include "sampling.hpp"
+#include "faint.hpp"
+#include "smooth.hpp"
 
 namespace clustercnn {
 inline namespace CLUSTERCNN_ISA {
@@ -14,6 +15,15 @@ struct Workspace {
     std::vector<Box> boxes;
     ConvolveScratch scratch;
     ReddenedTable table;
+    SmoothLight smooth;
+    float smooth_flux[kMaxBands];
+};
+
+// A cluster's stars: how many are drawn one by one, and what the rest leaves.
+struct Drawn {
+    int64_t count;
+    FaintTail tail;
+    double faint_count, faint_mass;
 };
 
 class CpuPlan final : public RenderPlan {
@@ -41,19 +51,29 @@ class CpuPlan final : public RenderPlan {
     void draw_cpu(const StarList& stars, float* image) override {
         std::unique_ptr<Workspace> w = take();
         const size_t n_band = bands_.size();
+        std::fill(w->smooth_flux, w->smooth_flux + kMaxBands, 0.0f);
         for (int64_t i = 0; i < stars.n; ++i) deposit_star(stars.x[i], stars.y[i], stars.flux + i * n_band, 1, *w);
         finish(*w, image);
         give_back(std::move(w));
     }
 
+    int64_t count_cpu(const Populations& p, const Clusters& c, int64_t i, double* smooth) const override {
+        ReddenedTable table;
+        table.build(p, c.population[i], c.a_v[i]);
+        const Drawn drawn = draw_lots(c, i, table);
+        for (size_t b = 0; b < bands_.size(); ++b) smooth[b] = drawn.faint_count * drawn.tail.flux[b];
+        return drawn.count;
+    }
+
     void stars_cpu(const Populations& p, const Clusters& c, int64_t i, const StarColumns& out) const override {
         ReddenedTable table;
         table.build(p, c.population[i], c.a_v[i]);
-        const int64_t count = star_count_cpu(c, i);
+        const Drawn drawn = draw_lots(c, i, table);
+        const int64_t count = drawn.count;
         const size_t n_band = bands_.size();
         StarBlock block;
         for (int64_t first = 0; first < count; first += kLanes) {
-            sample_block(c, i, static_cast<uint32_t>(first), table, block);
+            sample_block(c, i, static_cast<uint32_t>(first), drawn.tail.u, table, block);
             for (int64_t s = first; s < std::min<int64_t>(first + kLanes, count); ++s) {
                 out.x[s] = block.x[s - first];
                 out.y[s] = block.y[s - first];
@@ -75,6 +95,7 @@ class CpuPlan final : public RenderPlan {
         for (const BandPlan& band : bands_)
             w->grids.emplace_back(static_cast<size_t>(band.grid) * band.stride / kLanes, Lanes{});
         w->boxes.assign(bands_.size(), Box{1 << 30, 0, 1 << 30, 0});
+        w->smooth = SmoothLight(domain_);
         return w;
     }
 
@@ -83,12 +104,28 @@ class CpuPlan final : public RenderPlan {
         idle_.push_back(std::move(w));
     }
 
+    Drawn draw_lots(const Clusters& c, int64_t i, const ReddenedTable& table) const {
+        const int64_t number = star_count_cpu(c, i);
+        if (c.faint.fraction <= 0.0f || number == 0) return {number, {}, 0.0, 0.0};
+        // stars per pixel at the centre of an EFF profile: (gamma - 2) / (2 pi a^2) = 1 / (pi a^2 exponent)
+        const double density = 1.0 / (std::numbers::pi * c.exponent[i] * static_cast<double>(c.scale[i]) * c.scale[i]);
+        Drawn drawn{number, faint_tail(table, c.faint, static_cast<double>(number), density), 0.0, 0.0};
+        if (drawn.tail.u >= 1.0f) return drawn;
+        RandomStream stream{c.seed, static_cast<uint64_t>(c.index[i]), 0, kFaint};
+        drawn.count = static_cast<int64_t>(binomial(static_cast<double>(number), drawn.tail.u, stream));
+        drawn.faint_count = static_cast<double>(number - drawn.count);
+        drawn.faint_mass = drawn.faint_count * drawn.tail.mass + std::sqrt(drawn.faint_count * drawn.tail.spread) * gauss(stream);
+        return drawn;
+    }
+
     double deposit_cluster(const Clusters& c, int64_t i, Workspace& w) const {
-        const int64_t count = star_count_cpu(c, i);
-        double mass = 0.0;
+        const Drawn drawn = draw_lots(c, i, w.table);
+        const int64_t count = drawn.count;
+        double mass = drawn.faint_mass;
+        set_smooth(c, i, drawn, w);
         StarBlock block;
         for (int64_t first = 0; first < count; first += kLanes) {
-            sample_block(c, i, static_cast<uint32_t>(first), w.table, block);
+            sample_block(c, i, static_cast<uint32_t>(first), drawn.tail.u, w.table, block);
             const int used = static_cast<int>(std::min<int64_t>(kLanes, count - first));
             for (int l = 0; l < used; ++l) {
                 mass += block.mass[l];
@@ -96,6 +133,15 @@ class CpuPlan final : public RenderPlan {
             }
         }
         return mass;
+    }
+
+    void set_smooth(const Clusters& c, int64_t i, const Drawn& drawn, Workspace& w) const {
+        int modes = 0;
+        for (size_t b = 0; b < bands_.size(); ++b) {
+            w.smooth_flux[b] = static_cast<float>(drawn.faint_count * drawn.tail.flux[b]);
+            if (w.smooth_flux[b] > 0.0f) modes = std::max(modes, bands_[b].modes);
+        }
+        if (modes > 0) w.smooth.build(c, i, margin_, modes);
     }
 
     // `flux` of band b is flux[b * step]. A star too far out to reach the frame, or a dark one, leaves nothing.
@@ -137,11 +183,15 @@ class CpuPlan final : public RenderPlan {
             float* grid = reinterpret_cast<float*>(w.grids[b].data());
             float* out = image + static_cast<int64_t>(b) * size_ * size_;
             Box& box = w.boxes[b];
+            const SmoothSource smooth(w.smooth, w.smooth_flux[b]);
+            const ModeSource* more = w.smooth_flux[b] > 0.0f ? &smooth : nullptr;
+            if (box.x1 <= box.x0) box = {0, more ? 1 : 0, 0, 1};  // an empty corner stands for no stars
             if (box.x1 <= box.x0) {
                 std::fill(out, out + static_cast<int64_t>(size_) * size_, 0.0f);
+                box = {1 << 30, 0, 1 << 30, 0};
                 continue;
             }
-            convolver_.run(bands_[b], grid, box, out, w.scratch);
+            convolver_.run(bands_[b], grid, box, more, out, w.scratch);
             const int64_t stride = bands_[b].stride;
             std::fill(grid + box.y0 * stride, grid + box.y1 * stride, 0.0f);
             box = {1 << 30, 0, 1 << 30, 0};

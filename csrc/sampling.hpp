@@ -31,6 +31,9 @@ class ReddenedTable {
     }
 
     int bands() const { return bands_; }
+    int knots() const { return knots_; }
+    const float* segment_at(int k) const { return segments_.data() + static_cast<size_t>(k) * stride_; }
+    float width(int k) const { return u_[k + 1] - u_[k]; }
 
     // Mass and fluxes of the stars whose uniform numbers are u.
     void look_up(const float* u, StarBlock& stars) const {
@@ -87,13 +90,15 @@ class ReddenedTable {
 };
 
 // Stars first .. first + kLanes - 1 of cluster i: word 0 is the mass, word 1 the radius, word 2 the direction; word 3 is spare.
-static inline void sample_block(const Clusters& c, int64_t i, uint32_t first, const ReddenedTable& table, StarBlock& stars) {
+// The masses are those of stars with uniform numbers below u_max.
+static inline void sample_block(const Clusters& c, int64_t i, uint32_t first, float u_max, const ReddenedTable& table,
+                                StarBlock& stars) {
     alignas(64) float u[kLanes], r2[kLanes];
     alignas(64) uint32_t turn[kLanes];
     const uint64_t cluster = static_cast<uint64_t>(c.index[i]), seed = c.seed;
     for (int l = 0; l < kLanes; ++l) {
         const Words words = philox(seed, first + static_cast<uint32_t>(l), kStars, cluster);
-        u[l] = uniform(words.w[0]);
+        u[l] = u_max * uniform(words.w[0]);
         r2[l] = uniform(words.w[1]);
         turn[l] = words.w[2];
     }

@@ -34,6 +34,8 @@ class ClusterColumns:
         mean_count: float64 [n], expected number of stars.
         shape: float32 [5, n]: a_v, x, y, scale (pixels), exponent of the EFF profile.
         radius2: float32 [nodes], squared radii of a tabulated profile, or None for EFF.
+        faint_fraction: see ``RenderSettings``.
+        faint: float32 [3, band]: variance of a dark pixel ((e-/s)^2), exposure (s), the kernel's peak.
     """
 
     seed: int
@@ -42,6 +44,8 @@ class ClusterColumns:
     mean_count: NDArray[np.float64]
     shape: NDArray[np.float32]
     radius2: NDArray[np.float32] | None
+    faint_fraction: float
+    faint: NDArray[np.float32]
 
 
 class Backend(Protocol):
@@ -55,8 +59,8 @@ class Backend(Protocol):
     def draw(self, x, y, flux, out) -> None:
         """Fills ``out`` [band, y, x] from stars at x, y [n] with flux [n, band]."""
 
-    def stars(self, populations, clusters: ClusterColumns, i: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """(x, y, mass) [3, n_star] and flux [n_star, band] of cluster i of the batch."""
+    def stars(self, populations, clusters: ClusterColumns, i: int) -> tuple[NDArray, NDArray, NDArray]:
+        """(x, y, mass) [3, n_star] and flux [n_star, band] of cluster i, and the smooth light of the rest [band]."""
 
 
 def load_native():
@@ -105,14 +109,16 @@ class CppBackend:
         self._threads = settings.n_threads
         specs = [
             native.band_spec(
-                b.window.grid, b.window.modes, b.taps, b.transfer.view(np.float32).reshape(*b.transfer.shape, 2)
+                b.window.grid, b.response, b.taps, b.transfer.view(np.float32).reshape(*b.transfer.shape, 2)
             )
             for b in bands
         ]
         self._plan = native.plan(frame.size, frame.domain, frame.margin, specs, settings.instruction_set)
 
     def _clusters(self, c: ClusterColumns):
-        return self._native.clusters(c.seed, c.index, c.population, c.mean_count, c.shape, c.radius2)
+        return self._native.clusters(
+            c.seed, c.index, c.population, c.mean_count, c.shape, c.radius2, c.faint_fraction, c.faint
+        )
 
     def render(self, populations, clusters: ClusterColumns, out, total_mass) -> None:
         """See ``Backend``."""
@@ -124,14 +130,15 @@ class CppBackend:
         """See ``Backend``."""
         self._plan.draw(x, y, flux, out)
 
-    def stars(self, populations, clusters: ClusterColumns, i: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def stars(self, populations, clusters: ClusterColumns, i: int) -> tuple[NDArray, NDArray, NDArray]:
         """See ``Backend``."""
-        columns = self._clusters(clusters)
-        n = self._native.star_count(columns, i)
+        columns, tables = self._clusters(clusters), self._native.Populations(*populations)
+        smooth = np.empty(populations[2].shape[2])
+        n = self._plan.count(tables, columns, i, smooth)
         position_mass = np.empty((3, n), dtype=np.float32)
-        flux = np.empty((n, populations[2].shape[2]), dtype=np.float32)
-        self._plan.stars(self._native.Populations(*populations), columns, i, position_mass, flux)
-        return position_mass, flux
+        flux = np.empty((n, smooth.size), dtype=np.float32)
+        self._plan.stars(tables, columns, i, position_mass, flux)
+        return position_mass, flux, smooth
 
 
 class NumbaBackend:
@@ -140,9 +147,9 @@ class NumbaBackend:
     name = "numba"
 
     def __init__(self, frame: Frame, bands: Sequence[BandPlan], settings: RenderSettings) -> None:
-        from clustercnn.render import loops
+        from clustercnn.render import faint, loops
 
-        self._loops = loops
+        self._loops, self._faint = loops, faint
         self._frame, self._bands, self._threads = frame, bands, settings.n_threads
 
     def render(self, populations, clusters: ClusterColumns, out, total_mass) -> None:
@@ -150,31 +157,50 @@ class NumbaBackend:
         out = np.from_dlpack(out) if not isinstance(out, np.ndarray) else out
 
         def one(i: int) -> None:
-            position_mass, flux = self.stars(populations, clusters, i)
-            total_mass[i] = position_mass[2].sum(dtype=np.float64)
-            self._draw(position_mass[0].astype(np.float64), position_mass[1].astype(np.float64), flux, out[i])
+            (x, y, mass), flux, smooth, faint_mass = self._sample(populations, clusters, i)
+            total_mass[i] = mass.sum(dtype=np.float64) + faint_mass
+            spectra = None
+            if smooth.any():
+                spectra = self._faint.gaussian_modes(tuple(clusters.shape[1:, i].tolist()), self._frame)
+            self._draw((x.astype(np.float64), y.astype(np.float64)), flux, (smooth, spectra), out[i])
 
         with ThreadPoolExecutor(self._threads) as pool:
             list(pool.map(one, range(len(clusters.index))))
 
     def draw(self, x, y, flux, out) -> None:
         """See ``Backend``."""
-        self._draw(x, y, flux, np.from_dlpack(out) if not isinstance(out, np.ndarray) else out)
+        out = np.from_dlpack(out) if not isinstance(out, np.ndarray) else out
+        self._draw((x, y), flux, (np.zeros(len(self._bands)), None), out)
 
-    def stars(self, populations, clusters: ClusterColumns, i: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def stars(self, populations, clusters: ClusterColumns, i: int) -> tuple[NDArray, NDArray, NDArray]:
         """See ``Backend``."""
-        seed, cluster = np.uint64(clusters.seed), np.uint64(clusters.index[i])
-        count = self._loops.star_count(seed, cluster, clusters.mean_count[i])
-        position_mass = np.empty((3, count), dtype=np.float32)
-        flux = np.empty((count, populations[2].shape[2]), dtype=np.float32)
-        row = clusters.population[i]
-        radius2 = np.empty(0, dtype=np.float32) if clusters.radius2 is None else clusters.radius2
-        table = tuple(column[row] for column in populations[:4])
-        shape = tuple(clusters.shape[:, i].astype(np.float64).tolist())
-        self._loops.sample((seed, cluster), count, shape, table, radius2, (position_mass, flux))
-        return position_mass, flux
+        return self._sample(populations, clusters, i)[:3]
 
-    def _draw(self, x, y, flux, out: NDArray[np.float32]) -> None:
+    def _sample(self, populations, clusters: ClusterColumns, i: int) -> tuple[NDArray, NDArray, NDArray, float]:
+        """What ``stars`` gives, and the mass of the stars that are not drawn."""
+        seed, cluster = np.uint64(clusters.seed), np.uint64(clusters.index[i])
+        table = tuple(column[clusters.population[i]] for column in populations[:4])
+        a_v, x, y, scale, exponent = clusters.shape[:, i].astype(np.float64).tolist()
+        table = (*table[:2], self._loops.redden(table[2], table[3], a_v))
+        number = self._loops.star_count(seed, cluster, clusters.mean_count[i])
+        count, u_max, faint_mass, smooth = number, 1.0, 0.0, np.zeros(table[2].shape[1])
+        if clusters.faint_fraction > 0 and number > 0:
+            density = 1.0 / (np.pi * exponent * scale**2)
+            tail = self._faint.faint_tail(table, (clusters.faint_fraction, clusters.faint), number, density)
+            if tail.u < 1.0:
+                count, gauss = self._faint.draw_lots(seed, cluster, float(number), tail.u)
+                u_max, rest = tail.u, number - count
+                faint_mass = rest * tail.mass + np.sqrt(rest * tail.spread) * gauss
+                smooth = rest * tail.flux
+        position_mass = np.empty((3, count), dtype=np.float32)
+        flux = np.empty((count, smooth.size), dtype=np.float32)
+        radius2 = np.empty(0, dtype=np.float32) if clusters.radius2 is None else clusters.radius2
+        shape = (x, y, scale, exponent)
+        self._loops.sample((seed, cluster, np.float32(u_max)), shape, table, radius2, (position_mass, flux))
+        return position_mass, flux, smooth, faint_mass
+
+    def _draw(self, place, flux, smooth, out: NDArray[np.float32]) -> None:
+        """Draws stars at ``place`` (x, y) and the smooth light (flux [band], spectra)."""
         from scipy import fft
 
         frame = self._frame
@@ -182,12 +208,13 @@ class NumbaBackend:
         for b, band in enumerate(self._bands):
             modes, domain = band.window.modes, frame.domain
             grid = np.zeros((band.window.grid, band.window.grid), dtype=np.float32)
-            self._loops.deposit(x, y, np.ascontiguousarray(flux[:, b]), band.taps, (frame.margin, domain), grid)
+            self._loops.deposit(*place, np.ascontiguousarray(flux[:, b]), band.taps, (frame.margin, domain), grid)
             # rows ky = 0 .. modes suffice, the image being real; the transform over x runs on those rows alone
             half = fft.fft(fft.rfft(grid, axis=0)[: modes + 1], axis=1)
-            kx = np.arange(-modes, modes + 1)
-            half = half[:, kx] * band.transfer
-            out[b] = _fold(half, domain)[inside, inside]
+            half = half[:, np.arange(-modes, modes + 1)]
+            if smooth[0][b] > 0:
+                half = half + smooth[0][b] * self._faint.smooth_modes(smooth[1], band)
+            out[b] = _fold((half * band.transfer).astype(np.complex64), domain)[inside, inside]
 
 
 def _fold(half: NDArray[np.complex64], domain: int) -> NDArray[np.float32]:

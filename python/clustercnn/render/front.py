@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from clustercnn.labels import ClusterParams
     from clustercnn.physics.profiles import King, Uniform
-    from clustercnn.physics.surveys import Survey
+    from clustercnn.physics.psf import Psf
+    from clustercnn.physics.surveys import Band, Survey
 
 __all__ = ["Renderer"]
 
@@ -63,6 +64,10 @@ class Renderer:
             raise InvalidInput(f"size: {size!r}; a whole number of pixels from 16 to 2048 is allowed")
         if len(survey.bands) > MAX_BANDS:
             raise InvalidInput(f"survey: {len(survey.bands)} bands; at most {MAX_BANDS} are allowed")
+        if profile is not None and settings is not None and settings.faint_fraction > 0:
+            raise InvalidInput(
+                f"faint_fraction: {settings.faint_fraction:g} with {profile}; only 0 is allowed but for EFF"
+            )
         self.survey, self.size = survey, int(size)
         self.settings = RenderSettings() if settings is None else settings
         self.populations = Populations(survey)
@@ -71,6 +76,7 @@ class Renderer:
         self.plans = tuple(plan_band(psf, self.frame, self.settings.tolerance) for psf in psfs)
         self._backend = make_backend(backend, self.frame, self.plans, self.settings)
         self._radius2 = None if profile is None else _radius_table(profile)
+        self._faint = np.array([_faint_row(band, survey.psf(band.name)) for band in survey.bands], dtype=np.float32).T
 
     @property
     def backend(self) -> str:
@@ -118,15 +124,17 @@ class Renderer:
         """The very stars of image ``index`` of ``render(params, seed=seed, first=first)``.
 
         Returns:
-            x, y (pixels), mass (Msun; initial), and flux_<band> (electron / s; 0 for dead stars), one row a star.
+            x, y (pixels), mass (Msun; initial), and flux_<band> (electron / s; 0 for dead stars), one row a star. With
+            a ``faint_fraction`` it holds those drawn one by one; ``meta["smooth_flux"]`` is the light of the rest.
         """
         if not 0 <= index < len(params):
             raise InvalidInput(f"index: {index}; 0 to {len(params) - 1} is allowed")
         clusters = self._clusters(params, seed, first, None)
-        (x, y, mass), flux = self._backend.stars(self.populations.arrays(), clusters, index)
+        (x, y, mass), flux, smooth = self._backend.stars(self.populations.arrays(), clusters, index)
         table = QTable({"x": x * units.pixel, "y": y * units.pixel, "mass": mass * units.Msun})
         for band, name in enumerate(self.survey.band_names):
             table[f"flux_{name}"] = flux[:, band] * (units.electron / units.s)
+        table.meta["smooth_flux"] = dict(zip(self.survey.band_names, smooth.tolist(), strict=True))
         return table
 
     def draw(self, x: ArrayLike, y: ArrayLike, flux: ArrayLike, out: Any = None) -> Any:
@@ -175,6 +183,8 @@ class Renderer:
             mean_count=10.0**params.log_mass / self.populations.mean_mass,
             shape=np.ascontiguousarray([params.a_v, x, y, scale, 2.0 / (params.gamma - 2.0)], dtype=np.float32),
             radius2=self._radius2,
+            faint_fraction=self.settings.faint_fraction,
+            faint=np.ascontiguousarray(self._faint),
         )
 
 
@@ -214,6 +224,12 @@ def _finite(name: str, value: ArrayLike, dtype: type) -> NDArray[Any]:
     if not np.isfinite(array).all():
         raise InvalidInput(f"{name}: holds {array[~np.isfinite(array)].flat[0]}; only finite values are allowed")
     return array
+
+
+def _faint_row(band: Band, psf: Psf) -> tuple[float, float, float]:
+    """Variance of a dark pixel in (e-/s)^2, exposure in s, share of a star's light in the pixel it is centred on."""
+    variance = (band.sky * band.exposure + band.read_noise**2) / band.exposure**2
+    return variance, band.exposure, float(psf.image.max())
 
 
 def _radius_table(profile: King | Uniform) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba import njit
 
-__all__ = ["deposit", "sample", "star_count"]
+__all__ = ["deposit", "philox", "redden", "sample", "star_count", "uniform"]
 
 KEY_STEP_0, KEY_STEP_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 FACTOR_0, FACTOR_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
@@ -49,36 +49,35 @@ def star_count(seed, cluster, mean):
 
 
 @njit(cache=True)
-def sample(key, count, shape, population, radius2, out):
+def redden(flux, extinction, a_v):
+    """Fluxes [knot, band] behind a_v mag, from c1, c2 [knot, band, 2] of A_band = c1 A_V + c2 A_V²."""
+    return flux * (10.0 ** (-0.4 * (extinction[..., 0] * a_v + extinction[..., 1] * a_v**2))).astype(np.float32)
+
+
+@njit(cache=True)
+def sample(key, shape, population, radius2, out):
     """Stars of one cluster.
 
     Args:
-        key: (seed, cluster), what the random numbers are a function of.
-        count: number of stars.
-        shape: a_v, x, y, scale, exponent of the cluster.
-        population: (u, mass, flux, extinction) of its population.
+        key: (seed, cluster, u_max): what the random numbers are a function of; masses are of uniforms below u_max.
+        shape: x, y, scale, exponent of the cluster.
+        population: (u, mass, reddened flux) of its population.
         radius2: squared radii of a tabulated profile, or an empty array for EFF.
         out: float32 [3, count], filled with x, y (pixels), mass (Msun); and float32 [count, band], filled with e-/s.
     """
-    u_knots, mass_knots, flux_knots, extinction = population
-    n_band = flux_knots.shape[1]
-    seed, cluster = key
-    a_v, x0, y0, scale, exponent = shape
+    u_knots, mass_knots, flux_knots = population
+    seed, cluster, u_max = key
+    x0, y0, scale, exponent = shape
     out_xym, out_flux = out
-    dimming = -0.4 * np.log2(10.0) * a_v
-    for s in range(count):
+    for s in range(out_flux.shape[0]):
         w0, w1, w2, _ = philox(seed, s, STARS, cluster)
-        u = uniform(w0)
+        u = u_max * uniform(w0)
         k = np.searchsorted(u_knots, u, side="right") - 1
         width = u_knots[k + 1] - u_knots[k]
         t = (u - u_knots[k]) / width if width > 0 else np.float32(0.0)
         out_xym[2, s] = mass_knots[k] + t * (mass_knots[k + 1] - mass_knots[k])
-        for b in range(n_band):
-            c = extinction[k, b]
-            d = extinction[k + 1, b]
-            low = flux_knots[k, b] * 2.0 ** (dimming * (c[0] + c[1] * a_v))
-            high = flux_knots[k + 1, b] * 2.0 ** (dimming * (d[0] + d[1] * a_v))
-            out_flux[s, b] = low + t * (high - low)
+        for b in range(out_flux.shape[1]):
+            out_flux[s, b] = flux_knots[k, b] + t * (flux_knots[k + 1, b] - flux_knots[k, b])
         v = float(uniform(w1))
         if radius2.size == 0:
             r2 = v**-exponent - 1.0
@@ -88,7 +87,7 @@ def sample(key, count, shape, population, radius2, out):
             r2 = radius2[i] + (at - i) * (radius2[i + 1] - radius2[i])
         r = scale * math.sqrt(max(r2, 0.0))
         # the direction counts from the middle of the first quadrant, as the core's quadrant-wise sine does
-        angle = 2.0 * math.pi * ((float(w2 & np.uint64(0xFFFFFFC0)) / 64.0 + 0.5) * 2.0**-26 - 0.125)
+        angle = 2.0 * math.pi * ((float(w2 >> np.uint64(6)) + 0.5) * 2.0**-26 - 0.125)
         out_xym[0, s] = x0 + r * math.cos(angle)
         out_xym[1, s] = y0 + r * math.sin(angle)
 

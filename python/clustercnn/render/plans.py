@@ -49,6 +49,7 @@ class BandPlan:
     Attributes:
         window: the window and the grid it lives on.
         taps: float32 [degree + 1, taps], the window's polynomials.
+        response: float32 [modes + 1], the window's transform.
         transfer: complex64 [modes + 1, 2 modes + 1]: kernel / window for ky from 0, kx from -modes, scaled so that the
             inverse transform over the domain gives e-/s per pixel.
         error: predicted error over the peak.
@@ -56,6 +57,7 @@ class BandPlan:
 
     window: Window
     taps: NDArray[np.float32]
+    response: NDArray[np.float32]
     transfer: NDArray[np.complex64]
     error: float
 
@@ -97,8 +99,13 @@ def plan_band(psf: Psf, frame: Frame, tolerance: float) -> BandPlan:
             f"tolerance: {tolerance:g} cannot be met with a kernel sampled {psf.oversample} times per pixel"
         )
     _, window, error = best
-    transfer = _transfer(kernel, window, frame)
-    return BandPlan(window, window.polynomials(FIT_SHARE * tolerance), transfer, error + MODES_SHARE * tolerance)
+    return BandPlan(
+        window,
+        taps=window.polynomials(FIT_SHARE * tolerance),
+        response=window.transform(np.arange(modes + 1)).astype(np.float32),
+        transfer=_transfer(kernel, window, frame),
+        error=error + MODES_SHARE * tolerance,
+    )
 
 
 def _friendly(least: int) -> Iterator[int]:

@@ -18,6 +18,9 @@ class RenderSettings:
         tolerance: largest error of a pixel, against the exact sum over stars, over the peak of the image and of its
             surroundings as far as stars are drawn; 1e-2 to 1e-5.
             Smaller costs larger transforms and wider windows: 1e-5 takes about twice the time of 1e-3.
+        faint_fraction: stars whose summed fluctuation in a pixel stays below this fraction of the pixel's noise (sky,
+            read-out, and the cluster's own photons) are not drawn one by one but shine as their expectation, their
+            number and mass still being random. 0 draws every star; at most 0.5. Only with EFF profiles.
         threads: clusters drawn at once; 0 takes every core this process may use.
         instruction_set: of the C++ backend: "" for the best of this machine, or "portable", "avx2", "avx512".
 
@@ -26,6 +29,7 @@ class RenderSettings:
     """
 
     tolerance: float = 1e-3
+    faint_fraction: float = 0.0
     threads: int = 0
     instruction_set: str = ""
 
@@ -34,6 +38,8 @@ class RenderSettings:
             raise InvalidInput(
                 f"tolerance: {self.tolerance!r}; 1e-5 to 1e-2 is allowed (single precision carries no more)"
             )
+        if not 0.0 <= self.faint_fraction <= 0.5:
+            raise InvalidInput(f"faint_fraction: {self.faint_fraction!r}; 0 to 0.5 is allowed")
         if not isinstance(self.threads, int) or self.threads < 0:
             raise InvalidInput(f"threads: {self.threads!r}; a whole number >= 0 is allowed")
         if self.instruction_set not in ("", "portable", "avx2", "avx512"):

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["build_scenes", "field_settings", "make_scenes"]
 
-_COMMON = ("kind", "present_fraction", "confuser_fraction")
+_SHARES = ("present_fraction", "confuser_fraction")
+_DRAWING = ("tolerance", "faint_fraction")
+_COMMON = ("kind", *_SHARES, *_DRAWING)
 _KINDS = {"synthetic": ("fields", "field_size", "field"), "fits": ("images",)}
 
 
@@ -43,7 +45,8 @@ def make_scenes(options: Mapping[str, Any], survey: Survey, prior: Prior, *, siz
     """Read or draw the backgrounds and make the scenes.
 
     Args:
-        options: ``kind`` ("synthetic" or "fits"), ``present_fraction``, ``confuser_fraction``, and
+        options: ``kind`` ("synthetic" or "fits"), ``present_fraction``, ``confuser_fraction``, ``tolerance`` and
+            ``faint_fraction`` of the clusters' ``RenderSettings``, and
             for "synthetic": ``fields`` (how many), ``field_size`` (pixels), ``field`` (``FieldSettings``);
             for "fits": ``images``, a path for each band; bands without a path (None) are left out.
         survey: bands, noise, PSFs.
@@ -64,10 +67,10 @@ def make_scenes(options: Mapping[str, Any], survey: Survey, prior: Prior, *, siz
         mosaics = [read_mosaics({band: path for band, path in images.items() if path}, survey)]
     else:
         mosaics = _synthetic_mosaics(options, survey, size=size, seed=seed)
-    given = {name: options[name] for name in _COMMON[1:] if name in options}
+    shares, drawing = ({name: options[name] for name in names if name in options} for names in (_SHARES, _DRAWING))
     # one thread: batches are drawn by several threads at once, each with its own samples
-    renderer = Renderer(survey, size=size, settings=RenderSettings(threads=1))
-    return Scenes(survey, prior, renderer, mosaics=mosaics, **given)
+    renderer = Renderer(survey, size=size, settings=RenderSettings(threads=1, **drawing))
+    return Scenes(survey, prior, renderer, mosaics=mosaics, **shares)
 
 
 def field_settings(options: Mapping[str, Any]) -> FieldSettings:

@@ -11,13 +11,16 @@ namespace clustercnn {
 
 namespace portable {
 std::unique_ptr<RenderPlan> make_plan_here(const PlanSpec&);
+void expose_here(const Exposure&, const float* rate, float* out, int threads);
 }
 #ifdef CLUSTERCNN_X86
 namespace avx2 {
 std::unique_ptr<RenderPlan> make_plan_here(const PlanSpec&);
+void expose_here(const Exposure&, const float* rate, float* out, int threads);
 }
 namespace avx512 {
 std::unique_ptr<RenderPlan> make_plan_here(const PlanSpec&);
+void expose_here(const Exposure&, const float* rate, float* out, int threads);
 }
 #endif
 
@@ -40,6 +43,15 @@ std::unique_ptr<RenderPlan> make_plan(const PlanSpec& spec, const char* instruct
 #endif
     if (name == "portable") return portable::make_plan_here(spec);
     throw std::invalid_argument("instruction_set: '" + name + "' was not compiled into this build");
+}
+
+void expose_cpu(const Exposure& exposure, const float* rate, float* out, int threads) {
+#ifdef CLUSTERCNN_X86
+    static const std::string best = best_instruction_set();
+    if (best == "avx512") return avx512::expose_here(exposure, rate, out, threads);
+    if (best == "avx2") return avx2::expose_here(exposure, rate, out, threads);
+#endif
+    portable::expose_here(exposure, rate, out, threads);
 }
 
 int64_t star_count_cpu(const Clusters& c, int64_t i) {

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "expose.hpp"
+#include "lots.hpp"
 #include "sampling.hpp"
 
 namespace clustercnn {

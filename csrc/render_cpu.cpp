@@ -114,7 +114,7 @@ class CpuPlan final : public RenderPlan {
         RandomStream stream{c.seed, static_cast<uint64_t>(c.index[i]), 0, kFaint};
         drawn.count = static_cast<int64_t>(binomial(static_cast<double>(number), drawn.tail.u, stream));
         drawn.faint_count = static_cast<double>(number - drawn.count);
-        drawn.faint_mass = drawn.faint_count * drawn.tail.mass + std::sqrt(drawn.faint_count * drawn.tail.spread) * gauss(stream);
+        drawn.faint_mass = drawn.faint_count * drawn.tail.mass + std::sqrt(drawn.faint_count * drawn.tail.spread) * normal_quantile(stream.next_word());
         return drawn;
     }
 

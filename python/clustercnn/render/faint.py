@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
-from clustercnn.render.loops import philox, uniform
+from clustercnn.render.loops import normal_quantile, philox
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,15 +102,9 @@ def draw_lots(seed, cluster, number, p):
             bound = at_mode - math.lgamma(count + 1.0) - math.lgamma(number - count + 1.0)
             bound += (count - mode) * math.log(odds)
             done = math.log(v * alpha / (a / (us * us) + b)) <= bound
-    normal = np.empty(2)
-    for j in range(2):
-        if used == 4:
-            words, block, used = philox(seed, 0, FAINT + (block << 8), cluster), block + 1, 0
-        normal[j] = uniform(words[used]) if j == 0 else float(words[used] >> np.uint64(6))
-        used += 1
-    angle = 2.0 * math.pi * ((normal[1] + 0.5) * 2.0**-26 - 0.125)
-    gauss = math.sqrt(-2.0 * math.log(normal[0])) * math.cos(angle)
-    return int(number - count if flipped else count), gauss
+    if used == 4:
+        words, used = philox(seed, 0, FAINT + (block << 8), cluster), 0
+    return int(number - count if flipped else count), normal_quantile(words[used])
 
 
 def gaussian_modes(shape: tuple[float, ...], frame: Frame) -> tuple[NDArray, NDArray]:

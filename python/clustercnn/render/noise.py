@@ -59,19 +59,14 @@ def expose(
     index = np.arange(first, first + rate.shape[0], dtype=np.int64)
     native = load_native()
     flat = (rate.shape[0], rate.shape[1], -1)
-    if native is None:
-        _expose_numpy(check_seed(seed), index, rate, (seconds, noise), np.asarray(out))
-    else:
+    if native is not None:
         native.expose(check_seed(seed), index, rate.reshape(flat), seconds, noise, threads, out.reshape(flat))
-    return out
+        return out
+    from clustercnn.render import loops
 
-
-def _expose_numpy(
-    seed: int, index: NDArray[np.int64], rate: NDArray[np.float32], bands: tuple, out: NDArray[np.float32]
-) -> None:
-    """The same distribution without the extension; other draws than the core's, still a function of (seed, image)."""
-    seconds, noise = (v[:, None, None] for v in bands)
+    filled = (out if isinstance(out, np.ndarray) else np.from_dlpack(out)).reshape(flat)
     for i, number in enumerate(index.tolist()):
-        rng = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, number, 0]))
-        electrons = rng.poisson(rate[i].astype(np.float64) * seconds) + noise * rng.standard_normal(rate[i].shape)
-        out[i] = electrons / seconds
+        loops.expose(
+            (np.uint64(check_seed(seed)), np.uint64(number)), rate[i].reshape(flat[1:]), seconds, noise, filled[i]
+        )
+    return out

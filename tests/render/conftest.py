@@ -44,7 +44,8 @@ def exact_image():
             psf = survey.psf(name)
             sample = np.arange(psf.image.shape[0]) - (psf.image.shape[0] - 1) / 2
             along_x, along_y = (
-                np.sinc(psf.oversample * (pixel[None, :, None] - np.asarray(at)[:, None, None]) - sample) for at in (x, y)
+                np.sinc(psf.oversample * (pixel[None, :, None] - np.asarray(at)[:, None, None]) - sample)
+                for at in (x, y)
             )
             light = np.asarray(flux)[:, band, None, None] * (along_y @ psf.image)  # [star, y, sample]
             out[band] = np.tensordot(light, along_x, axes=([0, 2], [0, 2]))

@@ -11,7 +11,6 @@ import pytest
 
 import clustercnn as cc
 
-
 REACH = 30  # pixels from which light comes
 
 

@@ -104,7 +104,9 @@ def test_without_the_extension_numba_draws(survey, monkeypatch):
         cc.Renderer(survey, 64, "cpp")
 
 
-@pytest.mark.parametrize("change", [{"tolerance": 1e-7}, {"tolerance": 0.1}, {"threads": -1}, {"instruction_set": "sse"}])
+@pytest.mark.parametrize(
+    "change", [{"tolerance": 1e-7}, {"tolerance": 0.1}, {"threads": -1}, {"instruction_set": "sse"}]
+)
 def test_settings(change):
     with pytest.raises(InvalidInput, match=next(iter(change))):
         RenderSettings(**change)

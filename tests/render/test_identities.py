@@ -110,13 +110,14 @@ def test_both_backends_draw_the_same_stars(make_renderer):
 
 
 @pytest.mark.parametrize("instruction_set", ["portable", "avx2", "avx512"])
-def test_instruction_sets_agree(make_renderer, instruction_set):
+@pytest.mark.parametrize("faint_fraction", [0.0, 0.1])
+def test_instruction_sets_agree(make_renderer, instruction_set, faint_fraction):
     native = pytest.importorskip("clustercnn._native")
     order = ["portable", "avx2", "avx512"]
     if order.index(instruction_set) > order.index(native.best_instruction_set()):
         pytest.skip(f"this processor has no {instruction_set}")
-    image = make_renderer("cpp").render(PARAMS, seed=9)
-    other = make_renderer("cpp", instruction_set=instruction_set).render(PARAMS, seed=9)
+    image = make_renderer("cpp", faint_fraction=faint_fraction).render(PARAMS, seed=9)
+    other = make_renderer("cpp", faint_fraction=faint_fraction, instruction_set=instruction_set).render(PARAMS, seed=9)
     peak = image.max(axis=(2, 3), keepdims=True)
     np.testing.assert_allclose(other / peak, image / peak, atol=1e-5)
 

@@ -100,7 +100,9 @@ def test_scatter_of_small_clusters(survey, make_renderer):
     """Variance of the light of N stars drawn at random is N (mean of f^2 - (mean of f)^2), f from the isochrone."""
     n, log_age = 6000, 8.3
     renderer = make_renderer("cpp")
-    params = cc.ClusterParams(log_age=np.full(n, log_age), log_mass=np.log10(300.0), a_v=0.0, log_rh=-1.6, metallicity=0.02)
+    params = cc.ClusterParams(
+        log_age=np.full(n, log_age), log_mass=np.log10(300.0), a_v=0.0, log_rh=-1.6, metallicity=0.02
+    )
     light = np.array([
         [renderer.stars(params, i, seed=7)[f"flux_{b}"].value.sum(dtype=np.float64) for b in survey.band_names]
         for i in range(0, n, 4)

@@ -161,7 +161,8 @@ class NumbaBackend:
             total_mass[i] = mass.sum(dtype=np.float64) + faint_mass
             spectra = None
             if smooth.any():
-                spectra = self._faint.gaussian_modes(tuple(clusters.shape[1:, i].tolist()), self._frame)
+                highest = max(band.window.modes for band in self._bands)
+                spectra = self._faint.gaussian_modes(tuple(clusters.shape[1:, i].tolist()), self._frame, highest)
             self._draw((x.astype(np.float64), y.astype(np.float64)), flux, (smooth, spectra), out[i])
 
         with ThreadPoolExecutor(self._threads) as pool:

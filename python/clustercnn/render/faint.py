@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from clustercnn.render.plans import BandPlan, Frame
 
-__all__ = ["FaintTail", "draw_lots", "faint_tail", "gaussian_modes", "smooth_modes"]
+__all__ = ["FaintTail", "draw_lots", "eff_gaussians", "faint_tail", "gaussian_modes", "smooth_modes"]
 
-STEP, LARGEST_TAU, WIDEST, NARROW = 1.2, 20.0, 8.0, 0.045  # as in csrc/smooth.hpp
+STEP, LARGEST_TAU, WIDEST, NARROW = 0.9, 20.0, 8.0, 0.045  # as in csrc/smooth.hpp
 FAINT = 3  # purpose of the random stream
 
 
@@ -107,37 +107,48 @@ def draw_lots(seed, cluster, number, p):
     return int(number - count if flipped else count), normal_quantile(words[used])
 
 
-def gaussian_modes(shape: tuple[float, ...], frame: Frame) -> tuple[NDArray, NDArray]:
-    """Spectra over x and over y [gaussian, domain / 2] of the Gaussians that make up an EFF profile.
+def eff_gaussians(scale: float, exponent: float, widest: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Standard deviations, and shares of the light, of Gaussians that add up to an EFF profile.
+
+    The profile is a mixture of Gaussians of variance a² / (2τ), τ following a Gamma distribution of shape γ/2 - 1; the
+    sum is the trapezoidal rule in ln τ.
+
+    Args:
+        scale: a, any unit of length.
+        exponent: 2 / (γ - 2).
+        widest: Gaussians wider than this are left out.
+    """
+    nu = 1.0 / exponent
+    last = int(np.floor(np.log(widest / scale * np.sqrt(2.0 * LARGEST_TAU)) * 2.0 / STEP))
+    tau = LARGEST_TAU * np.exp(-STEP * np.arange(last + 1))
+    return scale / np.sqrt(2.0 * tau), STEP / math.gamma(nu) * tau**nu * np.exp(-tau)
+
+
+def gaussian_modes(shape: tuple[float, ...], frame: Frame, modes: int) -> tuple[NDArray, NDArray]:
+    """Spectra over x and over y [gaussian, modes + 1] of the Gaussians that make up an EFF profile.
 
     Args:
         shape: x, y, scale (pixels), exponent 2 / (gamma - 2).
         frame: the periodic domain; Gaussians wide against it are cut at its edge.
+        modes: highest mode wanted.
     """
     x, y, scale, exponent = shape
-    n, nu = frame.domain, 1.0 / exponent
-    last = np.log(WIDEST * n / scale * np.sqrt(2.0 * LARGEST_TAU)) * 2.0 / STEP
-    tau = LARGEST_TAU * np.exp(-STEP * np.arange(int(np.floor(last)) + 1))
-    sigma = scale / np.sqrt(2.0 * tau)
-    root = np.sqrt(STEP / math.gamma(nu) * tau**nu * np.exp(-tau))
-    k, pixel = np.arange(n // 2), np.arange(n)
+    n = frame.domain
+    sigma, share = eff_gaussians(scale, exponent, WIDEST * n)
+    k, pixel = np.arange(modes + 1), np.arange(n)
     spectra = []
     for centre in (x + frame.margin, y + frame.margin):
-        analytic = np.exp(-0.5 * (2 * np.pi / n * np.outer(sigma, k)) ** 2 - 2j * np.pi / n * k * centre)
-        sampled = np.exp(-0.5 * ((pixel - centre) / sigma[:, None]) ** 2) / (sigma[:, None] * np.sqrt(2 * np.pi))
-        cut = np.fft.fft(sampled, axis=1)[:, : n // 2]
-        spectra.append(root[:, None] * np.where((sigma <= NARROW * n)[:, None], analytic, cut))
+        out = np.exp(-0.5 * (2 * np.pi / n * np.outer(sigma, k)) ** 2 - 2j * np.pi / n * k * centre)
+        wide = sigma > NARROW * n
+        sampled = np.exp(-0.5 * ((pixel - centre) / sigma[wide, None]) ** 2) / (sigma[wide, None] * np.sqrt(2 * np.pi))
+        low = min(modes + 1, n // 2)
+        out[wide, low:] = 0.0
+        out[wide, :low] = np.fft.fft(sampled, axis=1)[:, :low]
+        spectra.append(np.sqrt(share)[:, None] * out)
     return spectra[0], spectra[1]
 
 
 def smooth_modes(spectra: tuple[NDArray, NDArray], band: BandPlan) -> NDArray[np.complex128]:
     """Modes [ky from 0, kx from -modes] of the profile through the band's window, for a flux of 1."""
-    along_x, along_y = spectra
-    reach = min(band.window.modes, along_x.shape[1] - 1)
-    response = band.response[: reach + 1]
-    x = along_x[:, : reach + 1] * response
-    x = np.concatenate([x[:, :0:-1].conj(), x], axis=1)
-    out = np.zeros((band.window.modes + 1, 2 * band.window.modes + 1), dtype=np.complex128)
-    middle = band.window.modes
-    out[: reach + 1, middle - reach : middle + reach + 1] = (along_y[:, : reach + 1] * response).T @ x
-    return out
+    along_x, along_y = (v[:, : band.window.modes + 1] * band.response for v in spectra)
+    return along_y.T @ np.concatenate([along_x[:, :0:-1].conj(), along_x], axis=1)

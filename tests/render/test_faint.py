@@ -1,0 +1,109 @@
+"""The faint tail: what is left undrawn, and that nobody can tell."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import clustercnn as cc
+from clustercnn.errors import InvalidInput
+from clustercnn.physics import Eff, King
+from clustercnn.render import RenderSettings, expose
+from clustercnn.render.faint import draw_lots, eff_gaussians
+
+FRACTION = 0.1  # the default of conf/scene
+
+
+@pytest.mark.parametrize(("number", "p"), [(50, 0.1), (1000, 0.03), (5000, 0.4), (300, 0.8), (2_000_000, 0.01)])
+def test_lots_are_binomial(number, p):
+    counts = np.array([draw_lots(np.uint64(3), np.uint64(i), float(number), p)[0] for i in range(20000)])
+    edges = np.unique(stats.binom.ppf(np.linspace(0.02, 0.98, 25), number, p))
+    observed = np.histogram(counts, bins=[-0.5, *(edges + 0.5), np.inf])[0]
+    expected = counts.size * np.diff([0.0, *stats.binom.cdf(edges, number, p), 1.0])
+    enough = expected > 5
+    chi2 = ((observed - expected)[enough] ** 2 / expected[enough]).sum()
+    assert chi2 < stats.chi2.isf(1e-5, enough.sum())  # a right sampler fails once in 1e5 runs
+
+
+@pytest.mark.parametrize("gamma", [2.2, 2.8, 3.6])
+def test_gaussians_make_up_the_profile(gamma):
+    """The mixture against EFF's surface density, from the centre to where stamps end."""
+    a = float(Eff(gamma).scale_radius(3.0))
+    sigma, share = eff_gaussians(a, 2.0 / (gamma - 2.0), widest=1024.0)
+    r = np.concatenate([[0.0], np.geomspace(0.01, 60.0, 200)])
+    mixture = (share / (2 * np.pi * sigma**2) * np.exp(-0.5 * (r[:, None] / sigma) ** 2)).sum(axis=1)
+    exact = (gamma - 2) / (2 * np.pi * a**2) * (1 + (r / a) ** 2) ** (-gamma / 2)
+    # trapezoidal rule: 2 |Gamma(gamma/2 + 2 pi i / 0.9)| / Gamma(gamma/2) = 1.2e-3 at most; wider Gaussians than 1024
+    # left out: below (60 / 1024)^2.2 = 2e-3 of what is there
+    np.testing.assert_allclose(mixture, exact, rtol=3e-3)
+
+
+def test_both_backends_leave_out_the_same(survey):
+    params = cc.ClusterParams(
+        log_age=[6.8, 8.0, 9.5, 7.3], log_mass=[3.0, 4.0, 4.5, 4.9], a_v=[0.0, 1.0, 0.3, 2.0],
+        log_rh=[-1.2, -0.8, -0.5, -1.4], gamma=[2.3, 2.6, 3.0, 3.4],
+    )  # fmt: skip
+    cpp, numba = (
+        cc.Renderer(survey, 64, b, settings=RenderSettings(faint_fraction=FRACTION)) for b in ("cpp", "numba")
+    )
+    every_star = cc.Renderer(survey, 64, "cpp")
+    for i in range(len(params)):
+        a, b = cpp.stars(params, i, seed=4), numba.stars(params, i, seed=4)
+        assert 0 < len(a) == len(b) < len(every_star.stars(params, i, seed=4))
+        for band, light in a.meta["smooth_flux"].items():
+            assert light == pytest.approx(b.meta["smooth_flux"][band], rel=1e-4)
+    mass, other = np.empty(4), np.empty(4)
+    image, same = cpp.render(params, seed=4, log_mass_out=mass), numba.render(params, seed=4, log_mass_out=other)
+    np.testing.assert_allclose(mass, other, atol=1e-6)
+    # single precision in the core's Gaussians and transforms, against double: well inside the drawing tolerance
+    peak = image.max(axis=(2, 3), keepdims=True)
+    np.testing.assert_allclose(image / peak, same / peak, atol=5e-4)
+
+
+CASES = [(6.6, 2.5), (6.8, 4.0), (7.5, 3.0), (8.0, 5.0), (9.0, 3.5), (9.0, 5.0), (10.0, 4.0), (10.0, 5.5)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("log_age", "log_mass"), CASES)
+def test_ensembles_cannot_be_told_apart(survey, log_age, log_mass):
+    """2 x 1250 noisy images, all stars drawn against the default cut: means, variances, distributions per pixel."""
+    n = 1250
+    settings = {fraction: RenderSettings(faint_fraction=fraction) for fraction in (0.0, FRACTION)}
+    params = cc.ClusterParams(log_age=np.full(n, log_age), log_mass=log_mass, a_v=0.4, log_rh=-0.9, gamma=2.7)
+    sky, seconds, read = (np.array([getattr(b, k) for b in survey.bands]) for k in ("sky", "exposure", "read_noise"))
+    ensembles, masses = [], []
+    for seed, setting in enumerate(settings.values()):
+        log_mass_out = np.empty(n)
+        images = cc.Renderer(survey, 32, settings=setting).render(params, seed=seed, log_mass_out=log_mass_out)
+        rate = np.maximum(images, 0.0) + sky[:, None, None]
+        ensembles.append(expose(rate.astype(np.float32), seconds, read, seed=seed + 10).astype(np.float64))
+        masses.append(10**log_mass_out)
+    full, cut = ensembles
+    # 1. Means: z-scores of 3,072 pixels; the largest of so many normal ones exceeds 5.5 once in 1e4 runs.
+    z = (full.mean(0) - cut.mean(0)) / np.sqrt((full.var(0) + cut.var(0)) / n)
+    assert np.abs(z).max() < 5.5
+    # 2. Spread: bright stars make heavy tails, so mean absolute deviations from the median, with their standard error.
+    spread = [np.abs(e - np.median(e, axis=0)) for e in ensembles]
+    z = (spread[0].mean(0) - spread[1].mean(0)) / np.sqrt((spread[0].var(0) + spread[1].var(0)) / n)
+    assert np.abs(z).max() < 5.5
+    # 3. Distributions: two-sample Kolmogorov-Smirnov in the 27 brightest pixels of each band.
+    for band in range(3):
+        for pixel in np.argsort(full[:, band].mean(0).ravel())[-27:]:
+            p = stats.ks_2samp(*(e[:, band].reshape(n, -1)[:, pixel] for e in ensembles)).pvalue
+            assert p > 1e-3 / (3 * 27) / len(CASES)
+    # 4. Realised masses.
+    assert stats.ks_2samp(*masses).pvalue > 1e-4
+
+
+def test_zero_draws_every_star(survey, make_renderer):
+    params = cc.ClusterParams(log_age=8.0, log_mass=3.0, a_v=0.0, log_rh=-1.0)
+    stars = make_renderer("cpp").stars(params, seed=1)
+    assert not any(stars.meta["smooth_flux"].values())
+
+
+def test_refusals(survey):
+    with pytest.raises(InvalidInput, match=r"faint_fraction: 0\.9"):
+        RenderSettings(faint_fraction=0.9)
+    with pytest.raises(InvalidInput, match=r"faint_fraction: 0\.1 with King"):
+        cc.Renderer(survey, 64, settings=RenderSettings(faint_fraction=0.1), profile=King(1.0))

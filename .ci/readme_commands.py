@@ -8,4 +8,4 @@ readme = Path(__file__).parents[1] / "README.md"
 blocks = re.findall(r"^```bash\n(.*?)^```", readme.read_text(), flags=re.MULTILINE | re.DOTALL)
 if len(blocks) < 3:
     sys.exit(f"{readme}: {len(blocks)} bash blocks; installation, tests and the worked example are expected")
-print("\n".join(blocks))
+sys.stdout.write("\n".join(blocks))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from astropy.table import Table
+
 from clustercnn.errors import InvalidInput
 from clustercnn.physics.isochrones import StellarTable
 

@@ -4,9 +4,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
+
 from clustercnn.errors import InvalidInput
 from clustercnn.physics.imf import IMF_NAMES, Imf
-from scipy.integrate import quad
 
 
 def test_kroupa_mean_mass_and_stars_per_solar_mass():

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from clustercnn.errors import DataFileError, InvalidInput
 from clustercnn.physics.imf import Imf
 from clustercnn.physics.interpolation import BY_EEP, Knot, StarTable, blend, strictly_increasing

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from astropy.table import Table
+
 from clustercnn.physics.isochrones import StellarTable
 from clustercnn.physics.photometry import HST_AREA_CM2, Bandpass, trilinear
 

@@ -12,7 +12,9 @@ from clustercnn.physics import Eff, King, Uniform
 
 def enclosed(density, radius, edge):
     """Fraction within a radius by quadrature of the surface density."""
-    inside, total = (quad(lambda r: 2 * np.pi * r * density(r), 0, to, epsrel=1e-10, limit=500)[0] for to in (radius, edge))
+    inside, total = (
+        quad(lambda r: 2 * np.pi * r * density(r), 0, to, epsrel=1e-10, limit=500)[0] for to in (radius, edge)
+    )
     return inside / total
 
 
@@ -22,6 +24,7 @@ def test_eff(gamma):
     a = float(profile.scale_radius(1.0))
     for fraction in (0.01, 0.3, 0.5, 0.9):
         r = float(profile.radius(fraction))
+
         # to infinity: substitute r = tan t
         def density(t, a=a):
             r = np.tan(t)
@@ -54,7 +57,7 @@ def test_uniform():
 
 
 def test_refusals():
-    with pytest.raises(InvalidInput, match="gamma: 2.0"):
+    with pytest.raises(InvalidInput, match=r"gamma: 2\.0"):
         Eff(2.0)
     with pytest.raises(InvalidInput, match="concentration: 9"):
         King(9)

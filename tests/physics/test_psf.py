@@ -32,7 +32,14 @@ def test_unobscured_monochromatic_limit_is_the_airy_pattern():
     """Without vanes, hole and blur: the Airy pattern (2 J1(v)/v)^2, averaged over the pixel by direct quadrature."""
     scale, wave, oversample = 0.04, 6000.0, 4
     model = OpticalModel(
-        wavelength=wave, bandwidth=1e-3, pixel_scale=scale, blur=0.0, obscuration=0.0, vane=0.0, wavefront=0.0, oversample=oversample
+        wavelength=wave,
+        bandwidth=1e-3,
+        pixel_scale=scale,
+        blur=0.0,
+        obscuration=0.0,
+        vane=0.0,
+        wavefront=0.0,
+        oversample=oversample,
     )
     image = model.psf().image
     centre = image.shape[0] // 2

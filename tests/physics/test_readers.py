@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from clustercnn.errors import DataFileError, InvalidInput
 from clustercnn.physics.imf import Imf
 from clustercnn.physics.isochrones import StellarTable

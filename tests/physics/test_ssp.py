@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from astropy.table import Table
+
 from clustercnn.physics.imf import Imf
 from clustercnn.physics.isochrones import StellarTable
 

@@ -8,6 +8,7 @@ from importlib import resources
 
 import numpy as np
 import pytest
+
 from clustercnn.physics.imf import Imf
 from clustercnn.physics.interpolation import BY_EEP, Knot
 from clustercnn.physics.isochrones import TABLE_FORMAT, StellarTable

@@ -5,7 +5,7 @@ import pytest
 
 from clustercnn.errors import InvalidInput
 from clustercnn.scene import snr
-from clustercnn.scene.visibility import robust_variance
+from clustercnn.scene.visibility import structure_variance
 
 
 def gaussian(size: int, sigma: float) -> np.ndarray:
@@ -59,12 +59,22 @@ def test_bad_arrays_are_refused(signal, variance, message):
         snr(signal, variance)
 
 
-def test_robust_variance_sees_noise_and_not_stars():
+def test_structure_variance_of_noise_ignores_one_bright_star():
     rng = np.random.default_rng(2)
     images = rng.normal(3.0, 0.5, (20, 2, 64, 64)).astype(np.float32)
     images[:, :, 10:13, 10:13] += 100.0
-    median, variance = robust_variance(images)
-    # 40 stamps of 1024 used pixels: sigma to 1.17 / sqrt(40960) = 0.6 %, its square to 1.2 %;
-    # the star moves it by 0.2 %; 4 sigma
-    assert abs(np.mean(variance) / 0.25 - 1) < 0.05
+    median, variance = structure_variance(images)
+    # 40 stamps of 1024 used pixels: a variance to sqrt(2 / 40960) = 0.7 %; the star takes 4 of the 20 pixels above the
+    # cut, which moves it from 2.05 to 2.15 sigma and the variance by 1 %; 4 standard errors beside that
+    assert abs(np.mean(variance) / 0.25 - 1) < 0.04
     assert abs(np.mean(median) - 3.0) < 0.02
+
+
+def test_structure_variance_counts_gradients_and_many_stars():
+    y, x = np.mgrid[:64, :64]
+    slope = np.broadcast_to((0.1 * x).astype(np.float32), (1, 1, 64, 64))
+    # a ramp over 64 columns of step 0.1: 0.01 * 64^2 / 12; the cut takes the last 2 % of the range, 1 % of the variance
+    assert abs(structure_variance(slope)[1][0, 0] / (0.01 * 64**2 / 12) - 1) < 0.05
+    stars = (((x // 2) % 4 == 0) & ((y // 2) % 4 == 0)).astype(np.float32)[None, None]
+    share = stars[0, 0, ::2, ::2].mean()
+    assert abs(structure_variance(stars)[1][0, 0] / (share * (1 - share)) * 0.9648651 - 1) < 1e-5

@@ -13,7 +13,7 @@ from clustercnn.render import expose
 from clustercnn.scene.confusers import StarPool
 from clustercnn.scene.counters import check_seed, generator, uniforms
 from clustercnn.scene.crops import Backgrounds
-from clustercnn.scene.visibility import robust_variance, snr
+from clustercnn.scene.visibility import snr, structure_variance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -147,10 +147,10 @@ class Scenes:
     def _variance(self, background: NDArray[np.float32], signal: NDArray[np.float32]) -> NDArray[np.float32]:
         """Pixel variance of rates, in the memory of ``background``: photons, read noise, the background's structure.
 
-        The structure is the robust variance of the background in the stamp, one number per band; in an observed
+        The structure is the variance of the background in the stamp, one number per band; in an observed
         mosaic it contains the noise of the mean level, so there only photons above the median are added pixel by pixel.
         """
-        median, structure = robust_variance(background)
+        median, structure = structure_variance(background)
         fixed = self._noise.fixed
         if self.backgrounds.noisy:
             background -= median[:, :, None, None]

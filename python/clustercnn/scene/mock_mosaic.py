@@ -15,7 +15,7 @@ from clustercnn.scene.counters import check_seed, generator
 from clustercnn.scene.files import package_version
 from clustercnn.scene.fits_output import tangent_wcs
 from clustercnn.scene.synthetic import FieldSettings, synthetic_field
-from clustercnn.scene.visibility import robust_variance, snr
+from clustercnn.scene.visibility import snr, structure_variance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -178,7 +178,7 @@ def _visibility(
         rows, columns = slice(max(low, 0), min(low + _WINDOW, size)), slice(max(left, 0), min(left + _WINDOW, size))
         signal = middles[i : i + 1, :, rows.start - low : rows.stop - low, columns.start - left : columns.stop - left]
         everything = rate[None, :, rows, columns]
-        structure = robust_variance(everything - signal)[1][:, :, None, None]
+        structure = structure_variance(everything - signal)[1][:, :, None, None]
         per_band[i] = snr(signal, (everything + sky) / exposure + read**2 + structure)[0][0]
     return per_band
 

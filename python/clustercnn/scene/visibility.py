@@ -11,7 +11,7 @@ from clustercnn.errors import InvalidInput
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["robust_variance", "snr"]
+__all__ = ["snr", "structure_variance"]
 
 
 def snr(signal: NDArray[np.float32], variance: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -44,26 +44,30 @@ def snr(signal: NDArray[np.float32], variance: NDArray[np.float32]) -> tuple[NDA
     return per_band, np.sqrt(np.square(per_band).sum(axis=1))
 
 
-def robust_variance(images: NDArray[np.float32], *, step: int = 2) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Median and robust variance of each image, from its median absolute deviation.
+# The brightest pixels, 1 in 50, count as the next brightest; a normal deviate's variance becomes this by it: with
+# z = 2.054 the 98 % point and density f(z), 0.98 - z f(z) + 0.02 z^2 - (0.02 z - f(z))^2.
+_KEPT, _NORMAL_VARIANCE = 0.98, 0.9648651
 
-    Half of the pixels decide, so that a few stars do not count as fluctuation while mottle, gradients and noise do.
+
+def structure_variance(
+    images: NDArray[np.float32], *, step: int = 2
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Median and variance of each background: its stars, gradients and mottle, and its noise if it is an observed one.
+
+    Pixels above the 98 % point count as that point, so that one bright star in a corner does not stand for all of the
+    stamp, while the many fainter ones, which are what a cluster must be told from, do count.
 
     Args:
         images: [n, band, y, x], e-/s.
-        step: every step-th row and column is used; 2 costs a quarter, and of 64 x 64 pixels still knows sigma to
-            3 % (1.17 / sqrt(1024), the scatter of a MAD of normal deviates, 1.17 being its known inefficiency).
+        step: every step-th row and column is used.
 
     Returns:
-        Median in e-/s and variance in (e-/s)^2, both [n, band].
+        Median in e-/s and variance in (e-/s)^2, both [n, band]; of normal noise, its own variance.
     """
     n, bands = images.shape[:2]
     pixels = images[:, :, ::step, ::step].reshape(n, bands, -1)  # a copy: partition works in place
-    middle = pixels.shape[2] // 2
-    pixels.partition(middle, axis=2)
+    middle, top = pixels.shape[2] // 2, int(_KEPT * pixels.shape[2])
+    pixels.partition((middle, top), axis=2)
     median = pixels[:, :, middle].copy()
-    pixels -= median[:, :, None]
-    np.abs(pixels, out=pixels)
-    pixels.partition(middle, axis=2)
-    sigma = 1.4826022 * pixels[:, :, middle]  # 1 / Phi^-1(3/4): makes a normal deviate's MAD its sigma
-    return median, np.square(sigma)
+    pixels[:, :, top:] = pixels[:, :, top, None]
+    return median, pixels.var(axis=2) / np.float32(_NORMAL_VARIANCE)

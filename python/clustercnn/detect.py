@@ -1,0 +1,76 @@
+"""``python -m clustercnn.detect``: search images for clusters; a table of candidates with their answers."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from clustercnn.cli import run_command
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["check", "detect", "main"]
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """Raise for what is wrong with the options alone; see ``conf/detect.yaml``."""
+    from clustercnn.inference.options import check_count, check_given
+    from clustercnn.inference.tiling import SearchSettings
+
+    check_given(config["model"]["path"], "model", "model=run/model.ts")
+    check_given(config["images"], "images", "images.<BAND>=<FITS file> for each band of the model")
+    check_given(config["out"], "out", "out=candidates.ecsv")
+    for name, low in (("samples", 0), ("draws", 2), ("seed", 0), ("batch", 1)):
+        check_count(config[name], name, low=low)
+    SearchSettings(**config["search"])
+
+
+def detect(config: Mapping[str, Any]) -> None:
+    """Slide the network over images; write the candidates and the map, if wanted; see ``conf/detect.yaml``."""
+    check(config)
+    from clustercnn.inference import (
+        Predictor,
+        SearchSettings,
+        grid_points,
+        progress_bar,
+        read_images,
+        search,
+        write_table,
+    )
+    from clustercnn.inference.catalogues import Catalogue
+    from clustercnn.inference.results import TABLE_SUFFIXES, check_samples, results_table, table_meta
+    from clustercnn.inference.tiling import write_map
+    from clustercnn.scene.files import check_output_file
+
+    settings = SearchSettings(**config["search"])
+    out = check_output_file(config["out"], suffixes=TABLE_SUFFIXES, overwrite=config["overwrite"])
+    check_samples(out, config["samples"])
+    chart = config["map"] and check_output_file(config["map"], suffixes=(".fits",), overwrite=config["overwrite"])
+    draws = max(config["draws"], config["samples"])
+    predictor = Predictor.load(config["model"]["path"], device=config["device"], batch=config["batch"], draws=draws)
+    mosaic = read_images(predictor, config["images"])
+    with progress_bar("stamps", grid_points(mosaic.valid.shape, settings.stride, predictor.size)) as progress:
+        candidates, presence = search(predictor, mosaic, settings, progress=progress)
+    catalogue = Catalogue.counted(candidates.x, candidates.y).located(mosaic.wcs)
+    posterior, flags = predictor.predict_mosaic(
+        mosaic, catalogue.x, catalogue.y, samples=config["samples"], seed=config["seed"]
+    )
+    source = {"search": dict(config["search"]), "seed": config["seed"]}
+    meta = table_meta(predictor.artefact, images=config["images"], **source)
+    if chart:
+        write_map(chart, presence, mosaic, stride=settings.stride, size=predictor.size)
+    write_table(results_table(catalogue, posterior, flags, meta=meta), out)
+    print(f"{out}: {len(catalogue)} candidates", flush=True)  # noqa: T201  (the command line's voice)
+
+
+def main() -> None:
+    """Entry point of the command."""
+    from clustercnn.inference.options import model_as_path
+
+    sys.argv[1:] = model_as_path(sys.argv[1:])
+    run_command("detect", detect)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""``python -m clustercnn.infer``: ages, masses, extinctions and sizes of the candidates of a catalogue."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clustercnn.cli import run_command
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["check", "infer", "main"]
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """Raise for what is wrong with the options alone; see ``conf/infer.yaml``."""
+    from clustercnn.inference.options import check_count, check_given
+
+    check_given(config["model"]["path"], "model", "model=run/model.ts")
+    check_given(config["images"], "images", "images.<BAND>=<FITS file> for each band of the model")
+    check_given(config["catalogue"], "catalogue", "catalogue=candidates.ecsv")
+    check_given(config["out"], "out", "out=result.ecsv")
+    for name, low in (("samples", 0), ("draws", 2), ("seed", 0), ("batch", 1)):
+        check_count(config[name], name, low=low)
+
+
+def infer(config: Mapping[str, Any]) -> None:
+    """Read a model, images and a catalogue; write the table of answers; see ``conf/infer.yaml``."""
+    check(config)
+    from clustercnn.inference import Predictor, progress_bar, read_catalogue, read_images, results_table, write_table
+    from clustercnn.inference.images import check_bands
+    from clustercnn.inference.results import TABLE_SUFFIXES, check_samples, table_meta
+    from clustercnn.scene.files import check_output_file
+
+    out = check_output_file(config["out"], suffixes=TABLE_SUFFIXES, overwrite=config["overwrite"])
+    check_samples(out, config["samples"])
+    draws = max(config["draws"], config["samples"])
+    predictor = Predictor.load(config["model"]["path"], device=config["device"], batch=config["batch"], draws=draws)
+    check_bands(predictor, config["images"])
+    catalogue = read_catalogue(config["catalogue"], origin=config["origin"], columns=config["columns"])
+    mosaic = read_images(predictor, config["images"])
+    catalogue = catalogue.located(mosaic.wcs)
+    with progress_bar("candidates", len(catalogue)) as progress:
+        posterior, flags = predictor.predict_mosaic(
+            mosaic, catalogue.x, catalogue.y, samples=config["samples"], seed=config["seed"], progress=progress
+        )
+    source = {"catalogue": Path(config["catalogue"]).name, "seed": config["seed"]}
+    meta = table_meta(predictor.artefact, images=config["images"], **source)
+    write_table(results_table(catalogue, posterior, flags, meta=meta), out)
+    print(f"{out}: {len(catalogue)} candidates", flush=True)  # noqa: T201  (the command line's voice)
+
+
+def main() -> None:
+    """Entry point of the command."""
+    from clustercnn.inference.options import model_as_path
+
+    sys.argv[1:] = model_as_path(sys.argv[1:])
+    run_command("infer", infer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""The trained network on images: predictions, catalogues, result tables, and the search of a mosaic."""
+
+from clustercnn.inference.artefact import LoadedArtefact as LoadedArtefact
+from clustercnn.inference.artefact import load_artefact as load_artefact
+from clustercnn.inference.catalogues import Catalogue as Catalogue
+from clustercnn.inference.catalogues import read_catalogue as read_catalogue
+from clustercnn.inference.flags import FLAGS as FLAGS
+from clustercnn.inference.flags import Flag as Flag
+from clustercnn.inference.flags import flag_bit as flag_bit
+from clustercnn.inference.flags import flag_names as flag_names
+from clustercnn.inference.images import read_images as read_images
+from clustercnn.inference.posterior import Posterior as Posterior
+from clustercnn.inference.predict import Predictor as Predictor
+from clustercnn.inference.progress import progress_bar as progress_bar
+from clustercnn.inference.results import results_table as results_table
+from clustercnn.inference.results import write_table as write_table
+from clustercnn.inference.stamps import cut_stamps as cut_stamps
+from clustercnn.inference.tiling import Candidates as Candidates
+from clustercnn.inference.tiling import SearchSettings as SearchSettings
+from clustercnn.inference.tiling import grid_points as grid_points
+from clustercnn.inference.tiling import presence_map as presence_map
+from clustercnn.inference.tiling import search as search
+
+__all__ = [
+    "FLAGS",
+    "Candidates",
+    "Catalogue",
+    "Flag",
+    "LoadedArtefact",
+    "Posterior",
+    "Predictor",
+    "SearchSettings",
+    "cut_stamps",
+    "flag_bit",
+    "flag_names",
+    "grid_points",
+    "load_artefact",
+    "presence_map",
+    "progress_bar",
+    "read_catalogue",
+    "read_images",
+    "results_table",
+    "search",
+    "write_table",
+]

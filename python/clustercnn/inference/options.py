@@ -1,0 +1,37 @@
+"""Checks of a command's options that cost nothing and come first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clustercnn.errors import InvalidInput
+
+__all__ = ["check_count", "check_given", "model_as_path"]
+
+
+def check_given(value: Any, name: str, example: str) -> None:
+    """Make sure that an option which a command cannot do without is there.
+
+    Raises:
+        InvalidInput: it is None or empty; names the option and shows how to give it.
+    """
+    if value is None or value in ("", {}):
+        raise InvalidInput(f"{name}: missing; give {example}")
+
+
+def check_count(value: Any, name: str, *, low: int) -> None:
+    """Make sure that an option is a whole number of at least ``low``.
+
+    Raises:
+        InvalidInput: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < low:
+        raise InvalidInput(f"{name}: {value!r}; a whole number of at least {low} is allowed")
+
+
+def model_as_path(arguments: list[str]) -> list[str]:
+    """Command-line arguments with ``model=FILE`` written as ``model.path=FILE``.
+
+    Hydra takes ``model`` for the group ``conf/model`` of ``train``, whatever the command; a name inside it is free.
+    """
+    return [f"model.path={a.removeprefix('model=')}" if a.startswith("model=") else a for a in arguments]

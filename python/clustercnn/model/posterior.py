@@ -1,0 +1,90 @@
+"""The joint posterior on the unit cube: p(u) = prod_d p(u_d | u_<d, features), each factor a binned density.
+
+Autoregressive, hence any joint shape; binned, hence several modes, no mass outside the bounds, exact density and
+sampling.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from clustercnn.model.bins import log_density, sample_density
+from clustercnn.model.uniforms import philox_uniforms
+
+__all__ = ["BinnedPosterior", "Conditional"]
+
+
+class Conditional(nn.Module):
+    """The raw bin numbers of one label, given features and the labels before it.
+
+    Args:
+        context: length of the feature vector.
+        before: number of labels before this one.
+        hidden: width of the layers.
+        bins: number of bins.
+    """
+
+    def __init__(self, context: int, before: int, *, hidden: int, bins: int) -> None:
+        super().__init__()
+        self.from_context = nn.Linear(context, hidden)
+        # value and two sine waves per label: a narrow ridge in (age, extinction) needs more than a straight line
+        self.from_labels = nn.Linear(max(5 * before, 1), hidden, bias=False)
+        self.mix = nn.Linear(hidden, hidden)
+        self.out = nn.Linear(hidden, 2 * bins + 1)
+        nn.init.zeros_(self.out.bias)
+        with torch.no_grad():
+            self.out.weight.mul_(0.1)  # start near the uniform density, the prior of the unit cube
+
+    def label_features(self, before: Tensor) -> Tensor:
+        """[..., before] in [0, 1] to [..., 5 * before]."""
+        if before.shape[-1] == 0:
+            return torch.zeros_like(before[..., :0]).sum(dim=-1, keepdim=True)
+        angle = before * (2.0 * math.pi)
+        waves = [2.0 * before - 1.0, torch.sin(angle), torch.cos(angle), torch.sin(2.0 * angle), torch.cos(2.0 * angle)]
+        return torch.cat(waves, dim=-1)
+
+    def forward(self, from_context: Tensor, before: Tensor) -> Tensor:
+        """Raw numbers [..., 2 * bins + 1] of the density.
+
+        Args:
+            from_context: what ``self.from_context`` makes of the features, [..., hidden].
+            before: the labels before this one, [..., before].
+        """
+        h = torch.relu(from_context + self.from_labels(self.label_features(before)))
+        h = h + torch.relu(self.mix(h))
+        return self.out(h)
+
+
+class BinnedPosterior(nn.Module):
+    """Joint density of four labels on the unit cube.
+
+    Args:
+        context: length of the feature vector.
+        hidden: width of the conditional networks.
+        bins: bins per label.
+    """
+
+    def __init__(self, context: int, *, hidden: int, bins: int) -> None:
+        super().__init__()
+        self.bins = bins
+        self.conditionals = nn.ModuleList([Conditional(context, d, hidden=hidden, bins=bins) for d in range(4)])
+
+    def forward(self, context: Tensor, u: Tensor) -> Tensor:
+        """Log-density in nats, [n], at points ``u`` of the unit cube [n, 4], given features [n, context]."""
+        total = torch.zeros_like(u[:, 0])
+        for d, conditional in enumerate(self.conditionals):
+            raw = conditional(conditional.from_context(context), u[:, :d])
+            total = total + log_density(raw, u[:, d], self.bins)
+        return total
+
+    def sample(self, context: Tensor, k: int, seed: int, first: int) -> Tensor:
+        """``k`` points of the unit cube for each object, [n, k, 4]; a function of (seed, first + i) alone."""
+        t = philox_uniforms(seed, first, context.shape[0], k, context.device).to(context.dtype)
+        u = torch.empty_like(t[..., :0])
+        for d, conditional in enumerate(self.conditionals):
+            from_context = conditional.from_context(context).unsqueeze(1)  # [n, 1, hidden]
+            u = torch.cat([u, sample_density(conditional(from_context, u), t[..., d], self.bins).unsqueeze(-1)], dim=-1)
+        return u

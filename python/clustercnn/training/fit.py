@@ -1,0 +1,195 @@
+"""A whole training run: from scenes and settings to a checkpoint and the exported network."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from clustercnn.data import SceneStream, stream_seed, validation_batch
+from clustercnn.model import ClusterNet, noise_scale, save_artefact, save_checkpoint
+from clustercnn.training.distributed import Ranks, join_ranks
+from clustercnn.training.guards import determinism, stop_signals
+from clustercnn.training.loop import train
+from clustercnn.training.losses import LossModule
+from clustercnn.training.precision import bf16_is_faster, pick_device, pick_threads
+from clustercnn.training.progress import ProgressLine, duration
+from clustercnn.training.resume import check_same, find_checkpoint
+from clustercnn.training.run import FitResult, RunSettings, artefact_metadata
+from clustercnn.training.stamps import stamp_sheet
+from clustercnn.training.state import TrainState
+from clustercnn.training.trackers import NoTracker, Tracker, open_tracker
+from clustercnn.training.watch import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from clustercnn.scene import Scenes
+
+    # pictures of an artefact by name; the command gives it, since training may not import evaluation
+    Figures = Callable[[Path], Mapping[str, Path]]
+
+__all__ = ["fit"]
+
+
+def fit(scenes: Scenes, settings: RunSettings, folder: Path, *, figures: Figures | None = None) -> FitResult:
+    """Trains and exports: leaves ``checkpoint.pt``, ``model.ts`` and ``model.pt2`` in ``folder``.
+
+    A first look at the half-trained network goes to the subfolder ``early``.
+
+    Args:
+        scenes: what to learn from.
+        settings: of the run.
+        folder: the run folder.
+        figures: draws early figures from an artefact of the averaged network; called once.
+
+    Raises:
+        InvalidInput: settings that do not fit each other or the checkpoint.
+        DataFileError: a checkpoint that cannot be read.
+        TrainingDiverged: no finite gradients any more.
+    """
+    resumed = find_checkpoint(settings.resume, folder)  # a bad checkpoint is found before anything starts
+    folder.mkdir(parents=True, exist_ok=True)
+    device = pick_device(settings.train.device)
+    ranks = join_ranks(device.type)
+    if device.type == "cuda":
+        device = pick_device("cuda", local=ranks.local)
+    with determinism(settings.train.deterministic):
+        try:
+            return _Run(scenes, settings, folder, ranks=ranks, device=device, resumed=resumed).go(figures)
+        finally:
+            ranks.leave()
+
+
+class _Run:
+    """The parts of one run, put together."""
+
+    def __init__(
+        self,
+        scenes: Scenes,
+        settings: RunSettings,
+        folder: Path,
+        *,
+        ranks: Ranks,
+        device: torch.device,
+        resumed: dict[str, Any] | None,
+    ) -> None:
+        self.scenes, self.settings, self.folder, self.ranks = scenes, settings, folder, ranks
+        self.n, self.shard = ranks.shard(settings.train.batch_size)
+        self.threads, self.data_threads = pick_threads(settings.train, world=ranks.world)
+        torch.set_num_threads(self.threads)
+        self.metadata = artefact_metadata(scenes, settings)
+        self.scale = noise_scale(scenes.survey)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            net = ClusterNet(settings.model, scale=self.scale, bounds=scenes.prior.label_bounds, size=scenes.size)
+        net = net.to(device, memory_format=torch.channels_last)
+        self.state = TrainState(net, settings.train)
+        self.bf16 = self._bf16(net, resumed)
+        if resumed is not None:
+            check_same(resumed["made_with"], self._made_with(), path=resumed["path"])
+            self.state.load_state_dict(resumed["state"])
+
+    def _bf16(self, net: ClusterNet, resumed: dict[str, Any] | None) -> bool:
+        choice = self.settings.train.bf16
+        if choice is None and resumed is not None:
+            choice = resumed["bf16"]
+        if choice is None:
+            choice = not self.settings.train.deterministic and bf16_is_faster(net)
+        return bool(self.ranks.agree(float(choice)))
+
+    def _made_with(self) -> dict[str, Any]:
+        kept = ("bands", "size", "label_bounds", "survey", "prior", "model", "seed")
+        values = {k: self.metadata[k] for k in kept} | {"batch_size": self.settings.train.batch_size}
+        return json.loads(
+            json.dumps(values)
+        )  # plain containers and numbers only: the checkpoint is read without pickle
+
+    def save(self) -> None:
+        """Writes the checkpoint."""
+        if self.ranks.first:
+            state = {"state": self.state.state_dict(), "made_with": self._made_with(), "bf16": self.bf16}
+            save_checkpoint(self.folder / "checkpoint.pt", state)
+
+    def go(self, figures: Figures | None) -> FitResult:
+        """Trains to the end of the budget or the first Ctrl-C, then exports."""
+        tracker: Tracker = NoTracker()
+        if self.ranks.first:
+            tracker = open_tracker(self.settings.tracker, folder=self.folder, config=self.metadata)
+        with stop_signals() as stopped, ProgressLine(quiet=not self.ranks.first) as line:
+            self._announce(line)
+            finished, values = self._train(figures, tracker, line, stopped)
+        if finished and self.ranks.first:
+            save_artefact(self.state.average, self.metadata, self.folder / "model.ts")
+        return FitResult(
+            folder=self.folder,
+            finished=finished,
+            first_rank=self.ranks.first,
+            steps=self.state.step,
+            images=self.state.images,
+            seconds=self.state.elapsed,
+            data_wait=self.state.waited / max(self.state.elapsed, 1e-9),
+            skipped=self.state.skipped,
+            validation=values,
+            tracker=tracker,
+        )
+
+    def _train(
+        self, figures: Figures | None, tracker: Tracker, line: ProgressLine, stopped: Callable[[], bool]
+    ) -> tuple[bool, dict[str, float]]:
+        """Whether the budget was spent, and the last validation."""
+        settings, state = self.settings, self.state
+        validation = validation_batch(self.scenes, settings.train.validation_size, seed=settings.seed)
+        tracker.images(state.step, {"stamps": stamp_sheet(validation.images[:32].numpy(), self.scale)})
+        watch = Watch(
+            state,
+            settings.train,
+            validation=validation,
+            entropy=float(self.scenes.prior.entropy),
+            tracker=(tracker, settings.tracker.every),
+            line=line,
+            actions=(self.save, lambda: self._early(figures, tracker)),
+        )
+        module = self.ranks.wrap(LossModule(state.net, bf16=self.bf16).train())
+        stream = SceneStream(
+            self.scenes,
+            self.n,
+            seed=stream_seed(settings.seed, "train"),
+            start=state.step,
+            threads=self.data_threads,
+            prefetch=settings.train.prefetch,
+            shard=self.shard,
+        )
+        with stream:
+            after = watch if self.ranks.first else _nothing
+            finished = train(
+                state, module, stream, settings=settings.train, ranks=self.ranks, after_step=after, stopped=stopped
+            )
+        self.save()
+        return finished, watch.validate() if finished and self.ranks.first else {}
+
+    def _announce(self, line: ProgressLine) -> None:
+        seconds, steps = self.settings.train.budget
+        limits = ([duration(seconds) + " minutes"] if seconds else []) + ([f"{steps} steps"] if steps else [])
+        count = sum(p.numel() for p in self.state.net.parameters())
+        line.say(
+            f"model {self.settings.model.name}: {count / 1e6:.2f} million weights, {'bf16' if self.bf16 else 'fp32'}, "
+            f"{self.state.net.low.device}, {self.threads} + {self.data_threads} threads; budget {' or '.join(limits)}"
+        )
+        if self.state.step:
+            line.say(f"resumed at step {self.state.step}")
+
+    def _early(self, figures: Figures | None, tracker: Tracker) -> None:
+        if figures is None or not self.settings.train.figures:
+            return
+        # apart from the results: an interrupted run must not look like a finished one
+        path = self.folder / "early" / "model.ts"
+        path.parent.mkdir(exist_ok=True)
+        save_artefact(self.state.average, self.metadata, path, exported=False)
+        tracker.images(self.state.step, figures(path))
+
+
+def _nothing(share: float, values: torch.Tensor | None) -> None:
+    """Ranks other than the first only step."""

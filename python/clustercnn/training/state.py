@@ -1,0 +1,104 @@
+"""All that changes during a run, and nothing else: what a checkpoint holds."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from clustercnn.errors import DataFileError
+
+if TYPE_CHECKING:
+    from clustercnn.model.net import ClusterNet
+    from clustercnn.training.settings import TrainSettings
+
+__all__ = ["TrainState"]
+
+_COUNTERS = ("step", "images", "elapsed", "waited", "skipped", "bad_in_a_row")
+
+
+class TrainState:
+    """Network, averaged network, optimiser and counters.
+
+    No random state: scenes derive from (seed, step), and the network draws nothing.
+
+    Args:
+        net: the network to train, on its device.
+        settings: learning rate, decay and averaging.
+
+    Attributes:
+        step: steps so far, skipped ones included. images: images so far. elapsed: seconds so far.
+        waited: seconds of waiting for data. skipped, bad_in_a_row: steps without a finite gradient, all and latest.
+    """
+
+    def __init__(self, net: ClusterNet, settings: TrainSettings) -> None:
+        self.net = net
+        self.average = copy.deepcopy(net).eval().requires_grad_(requires_grad=False)
+        self.optimizer = _optimizer(net, settings)
+        self.decay = settings.ema
+        self.step = 0
+        self.images = 0
+        self.elapsed = 0.0
+        self.waited = 0.0
+        self.skipped = 0
+        self.bad_in_a_row = 0
+        self._statistics = [
+            b for m in net.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d)) for b in m.buffers()
+        ]
+        self._kept = [b.clone() for b in self._statistics]
+
+    def keep_statistics(self) -> None:
+        """Remembers the running statistics of the normalisation, in case the coming step is a bad one."""
+        for kept, current in zip(self._kept, self._statistics, strict=True):
+            kept.copy_(current)
+
+    def restore_statistics(self) -> None:
+        """Puts back what ``keep_statistics`` remembered."""
+        for kept, current in zip(self._kept, self._statistics, strict=True):
+            current.copy_(kept)
+
+    @torch.no_grad()
+    def update_average(self) -> None:
+        """Moves the averaged weights and statistics towards the present ones; faster at first, when all is new."""
+        decay = min(self.decay, (1.0 + self.step) / (10.0 + self.step))
+        average, current = self.average.state_dict(), self.net.state_dict()
+        pairs = [(a, current[name]) for name, a in average.items()]
+        real = [(a, c) for a, c in pairs if a.is_floating_point()]
+        torch._foreach_lerp_([a for a, _ in real], [c for _, c in real], 1.0 - decay)
+        for a, c in pairs:
+            if not a.is_floating_point():
+                a.copy_(c)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and numbers, as ``save_checkpoint`` takes them."""
+        return {
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            **{name: getattr(self, name) for name in _COUNTERS},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes over a checkpoint.
+
+        Raises:
+            DataFileError: the checkpoint is of another network.
+        """
+        try:
+            self.net.load_state_dict(state["net"])
+            self.average.load_state_dict(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            for name in _COUNTERS:
+                setattr(self, name, state[name])
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise DataFileError(f"checkpoint: it does not fit this network ({str(error).splitlines()[0]})") from error
+
+
+def _optimizer(net: ClusterNet, settings: TrainSettings) -> torch.optim.AdamW:
+    """AdamW (arXiv:1711.05101) with no decay on biases and normalisation."""
+    matrices = [p for p in net.parameters() if p.ndim >= 2]
+    vectors = [p for p in net.parameters() if p.ndim < 2]
+    groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.99))

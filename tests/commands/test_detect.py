@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from importlib.resources import files
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+from astropy.wcs import WCS
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from clustercnn.detect import detect
+from clustercnn.errors import ClusterCNNError
+from clustercnn.inference.options import model_as_path
+
+
+@pytest.fixture
+def config(inputs, options, tmp_path):
+    # an untrained network sees clusters anywhere
+    search = {"stride": 16, "threshold": 0.01, "separation": 20.0, "refine": 1}
+    files = {"out": str(tmp_path / "c.ecsv"), "map": str(tmp_path / "m.fits")}
+    return options("detect", model=inputs.model, images=inputs.images, search=search, **files)
+
+
+def test_candidates_and_map(config, tmp_path):
+    detect(config)
+    table = Table.read(tmp_path / "c.ecsv")
+    assert len(table) >= 1
+    assert table["id"].tolist() == list(range(1, len(table) + 1))
+    assert (np.diff(table["presence"]) <= 1e-6).all()
+    apart = np.hypot(*(np.subtract.outer(table[c], table[c]) for c in "xy")) + 1e3 * np.eye(len(table))
+    assert apart.min() > 20.0
+    with fits.open(tmp_path / "m.fits") as hdus:
+        assert hdus[0].data.shape == (5, 7)
+        scale = WCS(hdus[0].header).proj_plane_pixel_scales()[1].to_value("arcsec")
+    assert scale == pytest.approx(16 * 0.04)
+
+
+def test_no_candidates_is_an_empty_table(config, tmp_path):
+    detect(config | {"search": {**config["search"], "threshold": 0.999999}, "map": None})
+    table = Table.read(tmp_path / "c.ecsv")
+    assert len(table) == 0
+    assert "log_rh_q84" in table.colnames
+    assert not (tmp_path / "m.fits").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"search": {"stride": 0}}, "stride: 0; 1 pixel or more"),
+        ({"map": "m.png"}, "'m.png' ends in '.png'; .fits are allowed"),
+        ({"images": {"F336W": "a.fits"}}, "images: F336W given, but the model .* reads F336W, F438W, F814W"),
+        ({"out": None}, "out: missing"),
+    ],
+)
+def test_bad_options(config, tmp_path, changes, message):
+    with pytest.raises(ClusterCNNError, match=message):
+        detect(config | changes)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["infer", "detect", "evaluate"])
+def test_configurations_compose(command, options):
+    folder = str(files("clustercnn") / "conf")
+    with initialize_config_dir(folder, version_base="1.3"):
+        composed = OmegaConf.to_container(compose(command, ["model.path=model.ts"]))
+    expected = options(command, model="model.ts")
+    assert composed | {"device": "cpu"} == expected
+    assert model_as_path(["model=a.ts", "images.F336W=b", "-m"]) == ["model.path=a.ts", "images.F336W=b", "-m"]

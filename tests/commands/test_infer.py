@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+
+from clustercnn.errors import ClusterCNNError
+from clustercnn.infer import infer
+from clustercnn.inference import flag_names
+
+
+def run(*arguments, cwd):
+    command = [sys.executable, "-m", "clustercnn.infer", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+def test_command_line(inputs, tmp_path):
+    images = [f"images.{band}={path}" for band, path in inputs.images.items()]
+    done = run(
+        f"model={inputs.model}", *images, f"catalogue={inputs.catalogue}", "out=result.ecsv", "device=cpu", cwd=tmp_path
+    )
+    assert (done.returncode, done.stdout) == (0, "result.ecsv: 4 candidates\n"), done.stderr
+    table = Table.read(tmp_path / "result.ecsv")
+    assert table["id"].tolist() == ["a", "b", "c", "d"]
+    assert "OUTSIDE_IMAGE" in flag_names(table["flags"][2])
+    assert flag_names(table["flags"][3]) == ("NO_POSITION",)
+    assert np.isfinite(table["log_age"][:2]).all()
+    assert np.isnan(table["log_age"][2:]).all()
+    assert table["ra"][1] == pytest.approx(204.25 - 11.5 * 0.04 / 3600 / np.cos(np.deg2rad(29.86)), abs=1e-6)
+    assert [p.name for p in tmp_path.iterdir()] == ["result.ecsv"]  # no run folder, no parts
+
+
+def test_errors_are_one_line(inputs, tmp_path):
+    done = run(f"model={inputs.model}", "images.F336W=none.fits", "catalogue=none.csv", "out=r.ecsv", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: images: F336W given, but the model")
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sky_and_pixels_say_the_same(inputs, options, tmp_path):
+    base = {"model": inputs.model, "images": inputs.images}
+    infer(options("infer", **base, catalogue=inputs.catalogue, out=str(tmp_path / "a.fits"), samples=20))
+    first = Table.read(tmp_path / "a.fits")
+    sky = Table({"name": first["id"][:2], "RAJ2000": first["ra"][:2], "DEJ2000": first["dec"][:2]})
+    sky.write(tmp_path / "sky.csv")
+    infer(options("infer", **base, catalogue=str(tmp_path / "sky.csv"), out=str(tmp_path / "b.h5"), samples=20))
+    again = Table.read(tmp_path / "b.h5", path="results")
+    assert first["samples"].shape == (4, 20, 4)
+    for column in ("x", "y"):
+        np.testing.assert_allclose(again[column], first[column][:2], atol=1e-6)  # the WCS there and back
+    for column in ("presence", "snr", "log_mass", "cov_log_age_a_v", "samples"):
+        np.testing.assert_array_equal(again[column], first[column][:2])
+
+
+BROKEN = {
+    "scale": {"scale": 0.05},
+    "shape": {"shape": (80, 90)},
+    "shift": {"shift": 3.0},
+    "nan": {"fill": np.nan},
+    "unit": {"unit": "furlong"},
+}
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("scale", "pixel scale of .*bad.fits.* is 0.05000 arcsec"),
+        ("shape", r"bad.fits.* has 90 x 80 pixels"),
+        ("shift", "the WCS of .*bad.fits.* is off by 3.00 pixels"),
+        ("nan", "bad.fits.*: no valid pixel"),
+        ("unit", "bad.fits.*: unknown unit BUNIT = 'furlong'"),
+        ("text", "bad.fits: not a readable FITS file"),
+        ("table", "bad.fits: no two-dimensional image"),
+        ("gone", "bad.fits: no such file"),
+    ],
+)
+def test_bad_images(inputs, options, write_image, tmp_path, what, message):
+    bad = tmp_path / "bad.fits"
+    if what in BROKEN:
+        write_image(bad, band="F814W", **BROKEN[what])
+    elif what == "text":
+        bad.write_text("no image")
+    elif what == "table":
+        fits.HDUList([fits.PrimaryHDU()]).writeto(bad)
+    out, images = tmp_path / "r.ecsv", {**inputs.images, "F814W": str(bad)}
+    with pytest.raises(ClusterCNNError, match=message):
+        infer(options("infer", model=inputs.model, images=images, catalogue=inputs.catalogue, out=str(out)))
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": None}, "model: missing; give model=run/model.ts"),
+        ({"images": {}}, "images: missing; give images.<BAND>="),
+        ({"catalogue": None}, "catalogue: missing"),
+        ({"out": None}, "out: missing"),
+        ({"out": "r.txt"}, "'r.txt' ends in '.txt'; .ecsv, .fits, .h5, .hdf5 are allowed"),
+        ({"samples": -1}, "samples: -1; a whole number of at least 0"),
+        ({"samples": 5, "out": "r.ecsv"}, "samples: 5 per row do not fit a text table"),
+        ({"draws": 1}, "draws: 1; a whole number of at least 2"),
+        ({"batch": 0}, "batch: 0; a whole number of at least 1"),
+        ({"images": {"F336W": "a", "F555W": "b"}}, "F336W, F555W given, but the model .* reads F336W, F438W, F814W"),
+        ({"model": "none.ts"}, "none.ts: no such file"),
+        ({"catalogue": "none.csv"}, "none.csv: no such file"),
+        ({"origin": 3}, "origin: 3; 0 .* or 1"),
+    ],
+)
+def test_bad_options(inputs, options, tmp_path, monkeypatch, changes, message):
+    monkeypatch.chdir(tmp_path)
+    good = {"model": inputs.model, "images": inputs.images, "catalogue": inputs.catalogue, "out": "r.fits"}
+    with pytest.raises(ClusterCNNError, match=message):
+        infer(options("infer", **{**good, **changes}))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_results_are_not_overwritten(inputs, options, tmp_path):
+    out = tmp_path / "r.ecsv"
+    out.write_text("precious")
+    config = options("infer", model=inputs.model, images=inputs.images, catalogue=inputs.catalogue, out=str(out))
+    with pytest.raises(ClusterCNNError, match="exists; choose another name, or overwrite=true"):
+        infer(config)
+    assert out.read_text() == "precious"
+    infer(config | {"overwrite": True})
+    assert len(Table.read(out)) == 4

@@ -64,7 +64,7 @@ class TrainSettings:
     weight_decay: float = 0.01
     grad_clip: float = 2.0
     ema: float = 0.99
-    presence_weight: float = 1.0
+    presence_weight: float = 3.0
     log_snr_weight: float = 1.0
     bf16: bool | None = None
     deterministic: bool = False

@@ -45,7 +45,9 @@ def bench_steps(name: str, *, threads: int, seconds: float, batch: int = 64) -> 
         state = TrainState(make(name), settings)
         module = LossModule(state.net, bf16=bf16).train()
         rates.append(
-            per_second(lambda m=module, s=state: take_step(s, m, data, settings=settings, share=0.5), batch, seconds)
+            per_second(
+                lambda m=module, s=state: take_step(s, m, data, settings=settings, share=0.5), batch, seconds=seconds
+            )
         )
     print(f"train {name:8s} {threads} threads, batch {batch}: fp32 {rates[0]:6.0f}, bf16 {rates[1]:6.0f} images/s")
 
@@ -55,7 +57,7 @@ def bench_draws(*, threads: int, seconds: float) -> None:
     net = make("small").eval()
     context = torch.randn(100, 128)
     with torch.no_grad():
-        rate = per_second(lambda: net.sample(context, 1000, 0), 100_000, seconds)
+        rate = per_second(lambda: net.sample(context, 1000, 0), 100_000, seconds=seconds)
     print(f"posterior draws {threads} threads: {rate / 1e6:.2f} million/s (1000 of 1000 objects in {1e6 / rate:.2f} s)")
 
 

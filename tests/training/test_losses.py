@@ -5,8 +5,12 @@ import math
 import pytest
 import torch
 
+from clustercnn.data import Batch
 from clustercnn.model import ClusterNet, ModelSettings
+from clustercnn.training import TrainSettings
+from clustercnn.training.loop import take_step
 from clustercnn.training.losses import LossModule, losses
+from clustercnn.training.state import TrainState
 from clustercnn.training.validate import roc_area
 
 BOUNDS = [[6.5, 10.0], [2.5, 5.5], [0.0, 3.0], [-1.5, -0.3]]
@@ -60,3 +64,13 @@ def test_roc_area():
     assert roc_area(torch.tensor([0.1, 0.4, 0.35, 0.8]), torch.tensor([0.0, 0.0, 1.0, 1.0])) == pytest.approx(0.75)
     assert roc_area(torch.tensor([3.0, 1.0]), torch.tensor([1.0, 0.0])) == 1.0
     assert math.isnan(roc_area(torch.ones(2), torch.ones(2)))
+
+
+def test_statistics_are_frozen_late_in_the_run(net, truth):
+    settings = TrainSettings(steps=10, batch_size=4, freeze_statistics=0.7)
+    state, module = TrainState(net, settings), LossModule(net, bf16=False).train()
+    running = net.state_dict()[next(name for name in net.state_dict() if name.endswith("running_mean"))]
+    for share, moves in ((0.5, True), (0.7, False), (0.9, False), (0.5, True)):
+        before = running.clone()
+        take_step(state, module, Batch(torch.randn(4, 1, 8, 8), *truth), settings=settings, share=share)
+        assert torch.equal(before, running) != moves

@@ -40,6 +40,9 @@ class TrainSettings:
         weight_decay: of AdamW, on weights with two dimensions or more.
         grad_clip: largest norm of the gradient.
         ema: decay per step of the averaged weights, which are what is exported.
+        freeze_statistics: share of the budget after which normalisation uses its running statistics, as the exported
+            network does. Statistics of single batches add noise that the posterior learns to allow for; without it
+            the intervals would come out too wide.
         presence_weight, log_snr_weight: weights of these losses beside the posterior's.
         bf16: trunk in bfloat16; None measures which is faster (off when deterministic).
         deterministic: only operations that give the same bits every time; needs ``steps``, and minutes are ignored.
@@ -64,6 +67,7 @@ class TrainSettings:
     weight_decay: float = 0.01
     grad_clip: float = 2.0
     ema: float = 0.99
+    freeze_statistics: float = 0.7
     presence_weight: float = 3.0
     log_snr_weight: float = 1.0
     bf16: bool | None = None
@@ -87,6 +91,8 @@ class TrainSettings:
         for name in ("warmup", "ema"):
             if not 0 <= getattr(self, name) < 1:
                 raise InvalidInput(f"train.{name}: {getattr(self, name)}; 0 <= value < 1 is allowed")
+        if not 0 <= self.freeze_statistics <= 1:
+            raise InvalidInput(f"train.freeze_statistics: {self.freeze_statistics}; 0 to 1 is allowed")
         for name in ("weight_decay", "presence_weight", "log_snr_weight"):
             if not getattr(self, name) >= 0:
                 raise InvalidInput(f"train.{name}: {getattr(self, name)}; a value of at least 0 is allowed")

@@ -44,10 +44,14 @@ class TrainState:
         self.waited = 0.0
         self.skipped = 0
         self.bad_in_a_row = 0
-        self._statistics = [
-            b for m in net.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d)) for b in m.buffers()
-        ]
+        self._norms = [m for m in net.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d))]
+        self._statistics = [b for m in self._norms for b in m.buffers()]
         self._kept = [b.clone() for b in self._statistics]
+
+    def freeze_statistics(self, frozen: bool) -> None:
+        """Whether normalisation uses its running statistics as they are, or each batch's own and updates them."""
+        for norm in self._norms:
+            norm.train(not frozen)
 
     def keep_statistics(self) -> None:
         """Remembers the running statistics of the normalisation, in case the coming step is a bad one."""

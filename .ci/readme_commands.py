@@ -1,4 +1,4 @@
-"""Prints the shell commands of README.md: every block fenced as bash, in order, as a script that ends at the first failure."""
+"""Prints the shell commands of README.md, all blocks fenced as bash, as a script that ends at the first failure."""
 
 import re
 import sys

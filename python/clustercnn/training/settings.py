@@ -60,7 +60,7 @@ class TrainSettings:
 
     minutes: float | None = None
     steps: int | None = None
-    default_minutes: float = 7.5
+    default_minutes: float = 8.0
     batch_size: int = 64
     learning_rate: float = 2.5e-3
     warmup: float = 0.05

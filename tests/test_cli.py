@@ -142,6 +142,6 @@ def test_every_option_makes_settings(call, option, experiment):
 def test_help_and_config_are_shown(argument, tmp_path):
     command = [sys.executable, "-m", "clustercnn.train", argument]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path, timeout=60)
-    assert "default_minutes: 7.0" in done.stdout
+    assert "default_minutes: " in done.stdout  # the number itself has its home in conf/train
     assert done.stderr == ""
     assert list(tmp_path.iterdir()) == []

@@ -28,7 +28,7 @@ def test_first_limit_ends_the_run():
 @pytest.mark.parametrize(
     ("given", "budget"),
     [
-        ({}, (420.0, None)),
+        ({"default_minutes": 7.0}, (420.0, None)),
         ({"minutes": 2.0}, (120.0, None)),
         ({"steps": 10}, (None, 10)),
         ({"minutes": 2.0, "steps": 10}, (120.0, 10)),

@@ -59,24 +59,40 @@ struct ClusterArrays {
     Array<const float, 1> radius2;
     float faint_fraction;
     Array<const float, 2> faint;  // rows floor, seconds, peak
+    nb::object variety;           // Array<const float, 2> or None
+    Array<const float, 2> rows;   // binary fraction, stretch, cosine, sine, segregation, scatter of A_V
+    Array<const float, 1> law;    // base, slope, power, logarithmic of the mass ratio; mean mass
 
     cc::Clusters view() const {
         const size_t n = index.shape(0);
         const float* s = shape.data();
         return {int64_t(n), seed, index.data(), population.data(), mean_count.data(), s, s + n, s + 2 * n, s + 3 * n,
                 s + 4 * n, nodes.is_none() ? nullptr : radius2.data(),
-                {faint_fraction, faint.data(), faint.data() + faint.shape(1), faint.data() + 2 * faint.shape(1)}};
+                {faint_fraction, faint.data(), faint.data() + faint.shape(1), faint.data() + 2 * faint.shape(1)},
+                variety_view(n)};
+    }
+
+    cc::Variety variety_view(size_t n) const {
+        const float *l = law.data(), *r = variety.is_none() ? nullptr : rows.data();
+        const cc::MassRatio ratio{l[0], l[1], l[2], l[3] != 0.0f};
+        if (!r) return {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, ratio, l[4]};
+        return {r, r + n, r + 2 * n, r + 3 * n, r + 4 * n, r + 5 * n, ratio, l[4]};
     }
 };
 
 ClusterArrays cluster_arrays(uint64_t seed, Array<const int64_t, 1> index, Array<const int32_t, 1> population,
                              Array<const double, 1> mean_count, Array<const float, 2> shape, nb::object nodes,
-                             float faint_fraction, Array<const float, 2> faint) {
+                             float faint_fraction, Array<const float, 2> faint, nb::object variety, Array<const float, 1> law) {
     const size_t n = index.shape(0);
     require(population.shape(0) == n && mean_count.shape(0) == n && shape.shape(0) == 5 && shape.shape(1) == n,
             "clusters: arrays of different length");
     require(faint.shape(0) == 3, "faint: rows floor, seconds, peak are needed");
-    ClusterArrays arrays{seed, index, population, mean_count, shape, nodes, {}, faint_fraction, faint};
+    require(law.shape(0) == 5, "law: base, slope, power, logarithmic, mean mass are needed");
+    ClusterArrays arrays{seed, index, population, mean_count, shape, nodes, {}, faint_fraction, faint, variety, {}, law};
+    if (!variety.is_none()) {
+        arrays.rows = nb::cast<Array<const float, 2>>(variety);
+        require(arrays.rows.shape(0) == 6 && arrays.rows.shape(1) == n, "variety: shape [6, n] is needed");
+    }
     if (!nodes.is_none()) {
         arrays.radius2 = nb::cast<Array<const float, 1>>(nodes);
         require(arrays.radius2.shape(0) == cc::kRadiusNodes, "radius2: wrong number of nodes");
@@ -109,15 +125,15 @@ int64_t count(const cc::RenderPlan& plan, const PopulationArrays& p, const Clust
     return plan.count_cpu(p.view(), c.view(), i, smooth.data());
 }
 
-void stars(const cc::RenderPlan& plan, const PopulationArrays& p, const ClusterArrays& c, int64_t i, Array<float, 2> position_mass,
+void stars(const cc::RenderPlan& plan, const PopulationArrays& p, const ClusterArrays& c, int64_t i, Array<float, 2> columns,
            Array<float, 2> flux) {
     std::vector<double> smooth(p.view().bands);
     const int64_t n = plan.count_cpu(p.view(), c.view(), i, smooth.data());
-    require(position_mass.shape(0) == 3 && int64_t(position_mass.shape(1)) == n && int64_t(flux.shape(0)) == n, "stars: wrong length");
+    require(columns.shape(0) == 4 && int64_t(columns.shape(1)) == n && int64_t(flux.shape(0)) == n, "stars: wrong length");
     check_populations(p.view(), c);
-    float* rows = position_mass.data();
+    float* rows = columns.data();
     const nb::gil_scoped_release released;
-    plan.stars_cpu(p.view(), c.view(), i, {rows, rows + n, rows + 2 * n, flux.data()});
+    plan.stars_cpu(p.view(), c.view(), i, {rows, rows + n, rows + 2 * n, rows + 3 * n, flux.data()});
 }
 
 void expose(uint64_t seed, Array<const int64_t, 1> index, Array<const float, 3> rate, Array<const float, 1> seconds,
@@ -150,13 +166,13 @@ NB_MODULE(_native, m) {
              "u"_a, "mass"_a, "flux"_a, "extinction"_a, "guide"_a);
     nb::class_<ClusterArrays>(m, "Clusters");
     m.def("clusters", &cluster_arrays, "seed"_a, "index"_a, "population"_a, "mean_count"_a, "shape"_a, "radius2"_a.none(),
-          "faint_fraction"_a, "faint"_a);
+          "faint_fraction"_a, "faint"_a, "variety"_a.none(), "law"_a);
 
     nb::class_<cc::RenderPlan>(m, "Plan")
         .def("render", &render, "populations"_a, "clusters"_a, "threads"_a, "out"_a.noconvert(), "total_mass"_a.noconvert())
         .def("draw", &draw, "x"_a, "y"_a, "flux"_a, "out"_a.noconvert())
         .def("count", &count, "populations"_a, "clusters"_a, "i"_a, "smooth"_a.noconvert())
-        .def("stars", &stars, "populations"_a, "clusters"_a, "i"_a, "position_mass"_a.noconvert(), "flux"_a.noconvert());
+        .def("stars", &stars, "populations"_a, "clusters"_a, "i"_a, "columns"_a.noconvert(), "flux"_a.noconvert());
     m.def("plan", [](int size, int domain, int margin, std::vector<cc::BandSpec> bands, const std::string& isa) {
         require(margin >= 0 && size > 0 && margin + size <= domain && domain % 2 == 0, "domain: does not hold the frame");
         return cc::make_plan({size, domain, margin, std::move(bands)}, isa.c_str());

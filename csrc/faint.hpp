@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "lots.hpp"
-#include "sampling.hpp"
+#include "reddened.hpp"
 
 namespace clustercnn {
 inline namespace CLUSTERCNN_ISA {

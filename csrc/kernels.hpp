@@ -42,6 +42,25 @@ struct Faint {
     const float* peak;     // [bands], the kernel's peak: share of a star's light in its pixel
 };
 
+// The law of companions' mass ratios as its inverse CDF: q = (base + slope v)^power or, if logarithmic, 2^(power (base + slope v)).
+struct MassRatio {
+    float base, slope, power;
+    bool logarithmic;
+};
+
+// What sets clusters apart from round ones of single stars, evenly mixed, behind one screen of dust. No cluster of the batch
+// is set apart where the pointers are null.
+struct Variety {
+    const float* binary_fraction;  // [n], 0 without companions
+    const float* stretch;          // [n], major axis of the ellipse over its circle's radius; 1 for round ones
+    const float* cosine;           // [n], of the major axis' angle from +x
+    const float* sine;             // [n]
+    const float* segregation;      // [n], s: radii go with mass^-s
+    const float* a_v_scatter;      // [n], of ln A_V
+    MassRatio ratio;
+    float mean_mass;  // of stars, Msun
+};
+
 struct Clusters {
     int64_t n;
     uint64_t seed;
@@ -54,7 +73,8 @@ struct Clusters {
     const float* scale;          // [n], pixels: EFF scale radius, or half-light radius of a tabulated profile
     const float* exponent;       // [n], 2 / (gamma - 2) of the EFF profile
     const float* radius2_nodes;  // [kRadiusNodes] of a tabulated profile, or nullptr for EFF
-    Faint faint;
+    Faint faint;                 // of plain clusters only
+    Variety variety;
 };
 
 struct StarList {  // caller-owned; x, y in pixels
@@ -64,7 +84,7 @@ struct StarList {  // caller-owned; x, y in pixels
 };
 
 struct StarColumns {
-    float *x, *y, *mass, *flux;  // flux [n, bands]
+    float *x, *y, *mass, *companion, *flux;  // companion: Msun, 0 for none; flux [n, bands]
 };
 
 // Number of stars that cluster i of the batch has: mean_count rounded up or down at random, so that its mean is exact.

@@ -29,7 +29,7 @@ struct Words {
 };
 
 // What a stream of random numbers is for: the second word of the counter.
-enum Purpose : uint32_t { kStars = 0, kStarCount = 1, kNoise = 2, kFaint = 3 };
+enum Purpose : uint32_t { kStars = 0, kStarCount = 1, kNoise = 2, kFaint = 3, kScreen = 4 };
 
 CLUSTERCNN_HD Words philox(uint64_t seed, uint32_t item, uint32_t purpose, uint64_t cluster) {
     uint32_t c0 = item, c1 = purpose;

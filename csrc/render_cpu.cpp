@@ -3,6 +3,7 @@
 
 #include "convolve.hpp"
 #include "faint.hpp"
+#include "sampling.hpp"
 #include "smooth.hpp"
 
 namespace clustercnn {
@@ -78,6 +79,7 @@ class CpuPlan final : public RenderPlan {
                 out.x[s] = block.x[s - first];
                 out.y[s] = block.y[s - first];
                 out.mass[s] = block.mass[s - first];
+                out.companion[s] = block.companion[s - first];
                 for (size_t b = 0; b < n_band; ++b) out.flux[s * n_band + b] = block.flux[b][s - first];
             }
         }
@@ -106,7 +108,7 @@ class CpuPlan final : public RenderPlan {
 
     Drawn draw_lots(const Clusters& c, int64_t i, const ReddenedTable& table) const {
         const int64_t number = star_count_cpu(c, i);
-        if (c.faint.fraction <= 0.0f || number == 0) return {number, {}, 0.0, 0.0};
+        if (c.faint.fraction <= 0.0f || number == 0 || !is_plain(c.variety, i)) return {number, {}, 0.0, 0.0};
         // stars per pixel at the centre of an EFF profile: (gamma - 2) / (2 pi a^2) = 1 / (pi a^2 exponent)
         const double density = 1.0 / (std::numbers::pi * c.exponent[i] * static_cast<double>(c.scale[i]) * c.scale[i]);
         Drawn drawn{number, faint_tail(table, c.faint, static_cast<double>(number), density), 0.0, 0.0};
@@ -128,7 +130,7 @@ class CpuPlan final : public RenderPlan {
             sample_block(c, i, static_cast<uint32_t>(first), drawn.tail.u, w.table, block);
             const int used = static_cast<int>(std::min<int64_t>(kLanes, count - first));
             for (int l = 0; l < used; ++l) {
-                mass += block.mass[l];
+                mass += block.mass[l] + block.companion[l];
                 deposit_star(block.x[l], block.y[l], &block.flux[0][l], kLanes, w);
             }
         }

@@ -12,7 +12,7 @@ from clustercnn.errors import InvalidInput
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["LABELS", "LABEL_NAMES", "ClusterParams", "Label"]
+__all__ = ["LABELS", "LABEL_NAMES", "VARIETY", "ClusterParams", "Label"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,15 @@ LABELS = (
 )
 LABEL_NAMES = tuple(label.name for label in LABELS)
 
+# what may set a cluster apart from a round one of single stars, evenly mixed, behind one screen of dust; (low, high) allowed
+VARIETY = {
+    "binary_fraction": (0.0, 1.0),
+    "ellipticity": (0.0, 0.9),
+    "position_angle": (-360.0, 360.0),
+    "segregation": (0.0, 0.5),
+    "a_v_scatter": (0.0, 1.0),
+}
+
 
 @dataclass(frozen=True)
 class ClusterParams:
@@ -39,15 +48,32 @@ class ClusterParams:
 
     Args:
         log_age: log10 of the age in years.
-        log_mass: log10 of the target initial mass in Msun; the realised mass differs by the IMF's scatter.
+        log_mass: log10 of the target initial mass in Msun, companions included; the realised mass differs by the IMF's
+            scatter.
         a_v: foreground extinction in V, mag; not negative.
-        log_rh: log10 of the projected half-light radius in arcsec.
+        log_rh: log10 of the projected half-light radius in arcsec; of elliptical clusters the circularised one, of
+            segregated ones that of stars of the IMF's mean mass.
         gamma: outer slope of the EFF profile, larger than 2.
         x, y: centre in pixels (pixel centres at integers); None is the middle of the stamp.
         metallicity: mass fraction Z of metals; None is the middle of the survey's range.
+        binary_fraction: share of the stars with an unresolved companion, 0 to 1; mass ratios follow the survey's
+            ``Binaries``.
+        ellipticity: 1 - b/a of the semi-axes, 0 to 0.9. They are r/sqrt(1 - e) and r sqrt(1 - e) where a round cluster
+            has the radius r, which keeps the area.
+        position_angle: of the major axis, degrees counter-clockwise from +x, -360 to 360.
+        segregation: s of primordial-style mass segregation, 0 to 0.5: the radius of a star (of a binary's primary) of
+            mass m is multiplied by (m / mean mass of the IMF)^-s, at most tenfold either way. A law of this package
+            that keeps the profile's form for each mass; s = 0.5 is how sizes go in energy equipartition (velocities as
+            m^-1/2) about a harmonic centre. It is no dynamical model: those of Šubr, Kroupa & Baumgardt 2008, MNRAS
+            385, 1673, and of McLuster (Küpper et al. 2011, MNRAS 417, 2300) order stars by energy.
+        a_v_scatter: sigma of differential extinction, 0 to 1: a star's A_V is a_v exp(sigma z - sigma²/2), z standard
+            normal, of mean a_v. Stars behind more than 20 mag, dark anyway, count as behind 20.
+
+    None, as 0, of the last five is a plain cluster. Of one that is not plain a renderer draws all stars one by one,
+    whatever its ``faint_fraction``.
 
     Raises:
-        InvalidInput: arrays of different length, more than one dimension, or values that are not finite.
+        InvalidInput: arrays of different length, more than one dimension, values that are not finite or out of range.
     """
 
     log_age: ArrayLike
@@ -58,6 +84,11 @@ class ClusterParams:
     x: ArrayLike | None = None
     y: ArrayLike | None = None
     metallicity: ArrayLike | None = None
+    binary_fraction: ArrayLike | None = None
+    ellipticity: ArrayLike | None = None
+    position_angle: ArrayLike | None = None
+    segregation: ArrayLike | None = None
+    a_v_scatter: ArrayLike | None = None
 
     def __post_init__(self) -> None:
         given = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
@@ -74,6 +105,9 @@ class ClusterParams:
             object.__setattr__(self, name, full)
         _check_range("a_v", self.a_v, low=0.0)
         _check_range("gamma", self.gamma, low=2.0, open_low=True)
+        for name, (low, high) in VARIETY.items():
+            if name in arrays:
+                _check_between(name, getattr(self, name), low=low, high=high)
 
     def __len__(self) -> int:
         return self.log_age.size
@@ -109,3 +143,9 @@ def _check_range(name: str, values: NDArray[np.float64], *, low: float, open_low
         raise InvalidInput(
             f"{name}: {values[bad][0]:g} at index {int(np.argmax(bad))}; values {sign} {low:g} are allowed"
         )
+
+
+def _check_between(name: str, values: NDArray[np.float64], *, low: float, high: float) -> None:
+    bad = (values < low) | (values > high)
+    if bad.any():
+        raise InvalidInput(f"{name}: {values[bad][0]:g} at index {int(np.argmax(bad))}; {low:g} to {high:g} is allowed")

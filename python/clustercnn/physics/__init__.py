@@ -1,5 +1,6 @@
 """Physics: stars, clusters, telescope. Tables in, tables out."""
 
+from clustercnn.physics.binaries import Binaries as Binaries
 from clustercnn.physics.imf import Imf as Imf
 from clustercnn.physics.isochrones import Isochrone as Isochrone
 from clustercnn.physics.isochrones import StellarTable as StellarTable
@@ -15,6 +16,7 @@ from clustercnn.physics.surveys import Survey as Survey
 
 __all__ = [
     "Band",
+    "Binaries",
     "Eff",
     "Imf",
     "Isochrone",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from clustercnn.errors import DataFileError, InvalidInput
+from clustercnn.physics.binaries import Binaries
 from clustercnn.physics.isochrones import StellarTable
 from clustercnn.physics.psf import OpticalModel, Psf
 
@@ -81,6 +82,8 @@ class Survey:
         extinction_law: name of a law in the stellar table.
         imf: ``{name, low, high}`` of the initial mass function.
         psfs: kernels that replace those the bands describe, by band name.
+        binaries: mass ratios of the companions that clusters with a ``binary_fraction`` have; a survey's file may leave
+            them out.
     """
 
     name: str
@@ -91,6 +94,7 @@ class Survey:
     extinction_law: str
     imf: Mapping[str, Any]
     psfs: Mapping[str, Psf]
+    binaries: Binaries = field(default_factory=Binaries)
 
     @classmethod
     def load(cls, survey: str | Path) -> Survey:
@@ -106,7 +110,9 @@ class Survey:
     def from_dict(cls, values: Mapping[str, Any]) -> Survey:
         """A survey from the mapping that its YAML file holds. Raises ``InvalidInput`` as ``load`` does."""
         keys = ("name", "pixel_scale", "distance_modulus", "metallicity", "extinction_law", "imf", "bands")
-        known_keys(values, keys, where="survey", required=True)
+        known_keys(values, keys, where="survey", required=True, optional=("binaries",))
+        binaries = dict(values.get("binaries") or {})
+        known_keys(binaries, tuple(f.name for f in fields(Binaries)), where="survey: binaries")
         band_keys = tuple(f.name for f in fields(Band) if f.name != "name")
         if not values["bands"]:
             raise InvalidInput("survey: bands is empty; at least one band is needed")
@@ -125,6 +131,7 @@ class Survey:
             extinction_law=str(values["extinction_law"]),
             imf=dict(values["imf"]),
             psfs={},
+            binaries=Binaries(**binaries),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -136,6 +143,7 @@ class Survey:
             "metallicity": list(self.metallicity),
             "extinction_law": self.extinction_law,
             "imf": dict(self.imf),
+            "binaries": asdict(self.binaries),
             "bands": {
                 b.name: {**{k: v for k, v in asdict(b).items() if k != "name"}, "psf": dict(b.psf)} for b in self.bands
             },
@@ -189,10 +197,17 @@ def known_name(what: str, name: str, allowed: tuple[str, ...] | list[str], *, wh
         raise InvalidInput(f"{where}: {what} {name!r} is unknown; {hint}allowed: {', '.join(allowed)}")
 
 
-def known_keys(given: Mapping[str, Any], allowed: tuple[str, ...], *, where: str, required: bool = False) -> None:
-    """Raises ``InvalidInput`` for a key that is not allowed or, if ``required``, for one that is missing."""
+def known_keys(
+    given: Mapping[str, Any],
+    allowed: tuple[str, ...],
+    *,
+    where: str,
+    required: bool = False,
+    optional: tuple[str, ...] = (),
+) -> None:
+    """Raises ``InvalidInput`` for a key neither allowed nor optional or, if ``required``, for an allowed one missing."""
     for key in given:
-        known_name("entry", key, allowed, where=where)
+        known_name("entry", key, (*allowed, *optional), where=where)
     missing = [key for key in allowed if key not in given]
     if required and missing:
         raise InvalidInput(f"{where}: {', '.join(missing)} missing; needed: {', '.join(allowed)}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from clustercnn.errors import InvalidInput, MissingBackend
+from clustercnn.render.variety import PLAIN, is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +37,8 @@ class ClusterColumns:
         radius2: float32 [nodes], squared radii of a tabulated profile, or None for EFF.
         faint_fraction: see ``RenderSettings``.
         faint: float32 [3, band]: variance of a dark pixel ((e-/s)^2), exposure (s), the kernel's peak.
+        variety: float32 [6, n], see ``variety_rows``, or None if all clusters are plain.
+        law: float32 [5]: ``Binaries.inverse`` and the mean mass of stars, Msun.
     """
 
     seed: int
@@ -46,6 +49,8 @@ class ClusterColumns:
     radius2: NDArray[np.float32] | None
     faint_fraction: float
     faint: NDArray[np.float32]
+    variety: NDArray[np.float32] | None
+    law: NDArray[np.float32]
 
 
 class Backend(Protocol):
@@ -60,7 +65,7 @@ class Backend(Protocol):
         """Fills ``out`` [band, y, x] from stars at x, y [n] with flux [n, band]."""
 
     def stars(self, populations, clusters: ClusterColumns, i: int) -> tuple[NDArray, NDArray, NDArray]:
-        """(x, y, mass) [3, n_star] and flux [n_star, band] of cluster i, and the smooth light of the rest [band]."""
+        """(x, y, mass, companion's mass) [4, n_star] and flux [n_star, band] of cluster i, and the smooth light of the rest [band]."""
 
 
 def load_native():
@@ -117,7 +122,7 @@ class CppBackend:
 
     def _clusters(self, c: ClusterColumns):
         return self._native.clusters(
-            c.seed, c.index, c.population, c.mean_count, c.shape, c.radius2, c.faint_fraction, c.faint
+            c.seed, c.index, c.population, c.mean_count, c.shape, c.radius2, c.faint_fraction, c.faint, c.variety, c.law
         )
 
     def render(self, populations, clusters: ClusterColumns, out, total_mass) -> None:
@@ -135,10 +140,10 @@ class CppBackend:
         columns, tables = self._clusters(clusters), self._native.Populations(*populations)
         smooth = np.empty(populations[2].shape[2])
         n = self._plan.count(tables, columns, i, smooth)
-        position_mass = np.empty((3, n), dtype=np.float32)
+        stars = np.empty((4, n), dtype=np.float32)
         flux = np.empty((n, smooth.size), dtype=np.float32)
-        self._plan.stars(tables, columns, i, position_mass, flux)
-        return position_mass, flux, smooth
+        self._plan.stars(tables, columns, i, stars, flux)
+        return stars, flux, smooth
 
 
 class NumbaBackend:
@@ -147,9 +152,9 @@ class NumbaBackend:
     name = "numba"
 
     def __init__(self, frame: Frame, bands: Sequence[BandPlan], settings: RenderSettings) -> None:
-        from clustercnn.render import faint, loops
+        from clustercnn.render import faint, loops, star_loops
 
-        self._loops, self._faint = loops, faint
+        self._loops, self._star_loops, self._faint = loops, star_loops, faint
         self._frame, self._bands, self._threads = frame, bands, settings.n_threads
 
     def render(self, populations, clusters: ClusterColumns, out, total_mass) -> None:
@@ -157,8 +162,8 @@ class NumbaBackend:
         out = np.from_dlpack(out) if not isinstance(out, np.ndarray) else out
 
         def one(i: int) -> None:
-            (x, y, mass), flux, smooth, faint_mass = self._sample(populations, clusters, i)
-            total_mass[i] = mass.sum(dtype=np.float64) + faint_mass
+            (x, y, *masses), flux, smooth, faint_mass = self._sample(populations, clusters, i)
+            total_mass[i] = np.sum(masses, dtype=np.float64) + faint_mass
             spectra = None
             if smooth.any():
                 highest = max(band.window.modes for band in self._bands)
@@ -181,24 +186,25 @@ class NumbaBackend:
         """What ``stars`` gives, and the mass of the stars that are not drawn."""
         seed, cluster = np.uint64(clusters.seed), np.uint64(clusters.index[i])
         table = tuple(column[clusters.population[i]] for column in populations[:4])
-        a_v, x, y, scale, exponent = clusters.shape[:, i].astype(np.float64).tolist()
-        table = (*table[:2], self._loops.redden(table[2], table[3], a_v))
-        number = self._loops.star_count(seed, cluster, clusters.mean_count[i])
+        a_v, _, _, scale, exponent = shape = tuple(clusters.shape[:, i].tolist())
+        table = (*table[:2], self._star_loops.redden(table[2], table[3], a_v), table[3])
+        number = self._star_loops.star_count(seed, cluster, clusters.mean_count[i])
         count, u_max, faint_mass, smooth = number, 1.0, 0.0, np.zeros(table[2].shape[1])
-        if clusters.faint_fraction > 0 and number > 0:
+        traits = PLAIN if clusters.variety is None else tuple(clusters.variety[:, i].tolist())
+        if clusters.faint_fraction > 0 and number > 0 and is_plain(traits):
             density = 1.0 / (np.pi * exponent * scale**2)
-            tail = self._faint.faint_tail(table, (clusters.faint_fraction, clusters.faint), number, density)
+            tail = self._faint.faint_tail(table[:3], (clusters.faint_fraction, clusters.faint), number, density)
             if tail.u < 1.0:
                 count, gauss = self._faint.draw_lots(seed, cluster, float(number), tail.u)
                 u_max, rest = tail.u, number - count
                 faint_mass = rest * tail.mass + np.sqrt(rest * tail.spread) * gauss
                 smooth = rest * tail.flux
-        position_mass = np.empty((3, count), dtype=np.float32)
+        stars = np.empty((4, count), dtype=np.float32)
         flux = np.empty((count, smooth.size), dtype=np.float32)
         radius2 = np.empty(0, dtype=np.float32) if clusters.radius2 is None else clusters.radius2
-        shape = (x, y, scale, exponent)
-        self._loops.sample((seed, cluster, np.float32(u_max)), shape, table, radius2, (position_mass, flux))
-        return position_mass, flux, smooth, faint_mass
+        key, traits = (seed, cluster, np.float32(u_max)), (traits, tuple(clusters.law.tolist()))
+        self._star_loops.sample(key, shape, table, radius2, traits, (stars, flux))
+        return stars, flux, smooth, faint_mass
 
     def _draw(self, place, flux, smooth, out: NDArray[np.float32]) -> None:
         """Draws stars at ``place`` (x, y) and the smooth light (flux [band], spectra)."""

@@ -14,6 +14,7 @@ from clustercnn.physics.profiles import Eff
 from clustercnn.render.backends import ClusterColumns, load_native, make_backend
 from clustercnn.render.plans import plan_band, plan_frame
 from clustercnn.render.settings import RenderSettings
+from clustercnn.render.variety import systems_per_star, variety_rows
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -125,13 +126,17 @@ class Renderer:
 
         Returns:
             x, y (pixels), mass (Msun; initial), and flux_<band> (electron / s; 0 for dead stars), one row a star. With
-            a ``faint_fraction`` it holds those drawn one by one; ``meta["smooth_flux"]`` is the light of the rest.
+            a ``faint_fraction`` it holds those drawn one by one; ``meta["smooth_flux"]`` is the light of the rest. A
+            cluster with a ``binary_fraction`` has the column companion_mass (Msun; 0 for single stars) too: ``mass`` is
+            the primary's then, the flux that of both.
         """
         if not 0 <= index < len(params):
             raise InvalidInput(f"index: {index}; 0 to {len(params) - 1} is allowed")
         clusters = self._clusters(params, seed, first, None)
-        (x, y, mass), flux, smooth = self._backend.stars(self.populations.arrays(), clusters, index)
+        (x, y, mass, companion), flux, smooth = self._backend.stars(self.populations.arrays(), clusters, index)
         table = QTable({"x": x * units.pixel, "y": y * units.pixel, "mass": mass * units.Msun})
+        if params.binary_fraction is not None and params.binary_fraction[index] > 0:
+            table["companion_mass"] = companion * units.Msun
         for band, name in enumerate(self.survey.band_names):
             table[f"flux_{name}"] = flux[:, band] * (units.electron / units.s)
         table.meta["smooth_flux"] = dict(zip(self.survey.band_names, smooth.tolist(), strict=True))
@@ -175,16 +180,19 @@ class Renderer:
         middle = np.full(n, (self.size - 1) / 2)
         x, y = (middle if v is None else v for v in (params.x, params.y))
         half_light = 10.0**params.log_rh / self.survey.pixel_scale
+        binaries, mean_mass = self.survey.binaries, self.populations.mean_mass
         scale = Eff(params.gamma).scale_radius(half_light) if self._radius2 is None else half_light
         return ClusterColumns(
             seed=check_seed(seed),
             index=index,
             population=self.populations.rows(params.log_age, params.metallicity),
-            mean_count=10.0**params.log_mass / self.populations.mean_mass,
+            mean_count=10.0**params.log_mass / mean_mass * systems_per_star(params, binaries.mean_q),
             shape=np.ascontiguousarray([params.a_v, x, y, scale, 2.0 / (params.gamma - 2.0)], dtype=np.float32),
             radius2=self._radius2,
             faint_fraction=self.settings.faint_fraction,
             faint=np.ascontiguousarray(self._faint),
+            variety=variety_rows(params),
+            law=np.array([*binaries.inverse, mean_mass], dtype=np.float32),
         )
 
 

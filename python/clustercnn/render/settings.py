@@ -20,7 +20,9 @@ class RenderSettings:
             Smaller costs larger transforms and wider windows: 1e-5 takes about twice the time of 1e-3.
         faint_fraction: stars whose summed fluctuation in a pixel stays below this fraction of the pixel's noise (sky,
             read-out, and the cluster's own photons) are not drawn one by one but shine as their expectation, their
-            number and mass still being random. 0 draws every star; at most 0.5. Only with EFF profiles.
+            number and mass still being random. 0 draws every star; at most 0.5. Only with EFF profiles. Clusters with
+            binaries, an ellipticity, segregation or scatter of their A_V have all their stars drawn: the expectation is
+            that of plain ones.
         threads: clusters drawn at once; 0 takes every core this process may use.
         instruction_set: of the C++ backend: "" for the best of this machine, or "portable", "avx2", "avx512".
 

@@ -84,7 +84,7 @@ struct StarList {  // caller-owned; x, y in pixels
 };
 
 struct StarColumns {
-    float *x, *y, *mass, *companion, *flux;  // companion: Msun, 0 for none; flux [n, bands]
+    float *x, *y, *mass, *companion, *flux;  // companion: of binaries only, zeros are kept elsewhere; flux [n, bands]
 };
 
 // Number of stars that cluster i of the batch has: mean_count rounded up or down at random, so that its mean is exact.

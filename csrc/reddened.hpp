@@ -13,7 +13,7 @@ inline namespace CLUSTERCNN_ISA {
 
 struct StarBlock {  // one SIMD vector of stars; `mass` is the primary's, `companion` its companion's, `flux` that of both
     alignas(64) float x[kLanes], y[kLanes], mass[kLanes];
-    alignas(64) float companion[kLanes] = {};
+    alignas(64) float companion[kLanes];  // drawn only in clusters that have companions
     alignas(64) float flux[kMaxBands][kLanes];
 };
 
@@ -75,20 +75,21 @@ class ReddenedTable {
     // Stars of given masses, in (lowest mass, highest]: the last knot that is heavier. Of the two knots at the end of the
     // living stars neither is, for a star of just that mass; so no star stands on the step between them.
     void find_mass(const float* mass, Place& place) const {
-        int* knot = place.knot;
+        alignas(64) int knot[kLanes] = {};
+        const float *knots = mass_, *s = segments_.data();
         const int last = knots_ - 2;
-        for (int l = 0; l < kLanes; ++l) knot[l] = 0;
         for (int step = first_step_; step; step >>= 1)
+#pragma omp simd
             for (int l = 0; l < kLanes; ++l) {
                 const int next = knot[l] + step < last ? knot[l] + step : last;
-                knot[l] = mass_[next] > mass[l] ? next : knot[l];
+                knot[l] = knots[next] > mass[l] ? next : knot[l];
             }
-        const float* s = segments_.data();
         for (int l = 0; l < kLanes; ++l) {
             const int at = knot[l] * stride_;
-            const float rise = s[at + 3];  // negative, or 0 between equal knots
+            const float from = s[at + 2], rise = s[at + 3];  // the rise is negative, or 0 between equal knots
+            place.knot[l] = knot[l];
             place.at[l] = at;
-            place.t[l] = rise < 0.0f ? (mass[l] - s[at + 2]) / rise : 0.0f;
+            place.t[l] = (mass[l] - from) / (rise < 0.0f ? rise : -1.0f);
         }
     }
 
@@ -110,6 +111,7 @@ class ReddenedTable {
         const int stride = 2 * bands_;
         for (int b = 0; b < bands_; ++b) {
             const float* c = coefficients_ + 2 * b;
+#pragma omp simd
             for (int l = 0; l < kLanes; ++l) {
                 const int i = place.knot[l] * stride;
                 const float c1 = c[i] + place.t[l] * (c[i + stride] - c[i]);

@@ -1,5 +1,6 @@
 // The CPU renderer: threads over clusters, SIMD over stars and over FFT columns. Compiled once per instruction set.
 #include <mutex>
+#include <numeric>
 
 #include "convolve.hpp"
 #include "faint.hpp"
@@ -72,6 +73,7 @@ class CpuPlan final : public RenderPlan {
         const Drawn drawn = draw_lots(c, i, table);
         const int64_t count = drawn.count;
         const size_t n_band = bands_.size();
+        const bool binaries = has_companions(c.variety, i);
         StarBlock block;
         for (int64_t first = 0; first < count; first += kLanes) {
             sample_block(c, i, static_cast<uint32_t>(first), drawn.tail.u, table, block);
@@ -79,7 +81,7 @@ class CpuPlan final : public RenderPlan {
                 out.x[s] = block.x[s - first];
                 out.y[s] = block.y[s - first];
                 out.mass[s] = block.mass[s - first];
-                out.companion[s] = block.companion[s - first];
+                if (binaries) out.companion[s] = block.companion[s - first];
                 for (size_t b = 0; b < n_band; ++b) out.flux[s * n_band + b] = block.flux[b][s - first];
             }
         }
@@ -125,14 +127,16 @@ class CpuPlan final : public RenderPlan {
         const int64_t count = drawn.count;
         double mass = drawn.faint_mass;
         set_smooth(c, i, drawn, w);
+        const bool binaries = has_companions(c.variety, i);
         StarBlock block;
         for (int64_t first = 0; first < count; first += kLanes) {
             sample_block(c, i, static_cast<uint32_t>(first), drawn.tail.u, w.table, block);
             const int used = static_cast<int>(std::min<int64_t>(kLanes, count - first));
             for (int l = 0; l < used; ++l) {
-                mass += block.mass[l] + block.companion[l];
+                mass += block.mass[l];
                 deposit_star(block.x[l], block.y[l], &block.flux[0][l], kLanes, w);
             }
+            if (binaries) mass += std::accumulate(block.companion, block.companion + used, 0.0);
         }
         return mass;
     }

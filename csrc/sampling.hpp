@@ -8,6 +8,21 @@
 namespace clustercnn {
 inline namespace CLUSTERCNN_ISA {
 
+// What a cluster's variety changes of stars drawn as a plain one's, but for the ellipse. Not inlined: plain clusters must not
+// pay for it.
+[[gnu::noinline]] static void vary(const Clusters& c, int64_t i, uint32_t first, const uint32_t* spare, const ReddenedTable& table,
+                                   const Place& place, float* r2, StarBlock& stars) {
+    const Variety& v = c.variety;
+    Screen screen;
+    const bool screened = v.a_v_scatter[i] > 0.0f;
+    if (screened) {
+        draw_screen(c, i, first, screen);
+        table.screen(place, screen, stars.flux);
+    }
+    if (has_companions(v, i)) add_companions(v, i, spare, table, screened ? &screen : nullptr, stars);
+    if (v.segregation[i] > 0.0f) segregate(v, i, stars.mass, r2);
+}
+
 // Stars first .. first + kLanes - 1 of cluster i: word 0 is the mass, word 1 the radius, word 2 the direction, word 3 the
 // companion. The masses are those of stars with uniform numbers below u_max.
 static inline void sample_block(const Clusters& c, int64_t i, uint32_t first, float u_max, const ReddenedTable& table,
@@ -32,19 +47,9 @@ static inline void sample_block(const Clusters& c, int64_t i, uint32_t first, fl
         const float exponent = c.exponent[i];
         for (int l = 0; l < kLanes; ++l) r2[l] = eff_radius2(r2[l], exponent);
     }
-    const Variety& v = c.variety;
-    if (!is_plain(v, i)) {
-        Screen screen;
-        const bool screened = v.a_v_scatter[i] > 0.0f;
-        if (screened) {
-            draw_screen(c, i, first, screen);
-            table.screen(place, screen, stars.flux);
-        }
-        if (v.binary_fraction[i] > 0.0f) add_companions(v, i, spare, table, screened ? &screen : nullptr, stars);
-        if (v.segregation[i] > 0.0f) segregate(v, i, stars.mass, r2);
-    }
+    if (!is_plain(c.variety, i)) vary(c, i, first, spare, table, place, r2, stars);
     const float x0 = c.x[i], y0 = c.y[i], scale = c.scale[i];
-    if (is_elliptical(v, i)) return place_on_ellipses(v, i, {x0, y0, scale}, turn, r2, stars);
+    if (is_elliptical(c.variety, i)) return place_on_ellipses(c.variety, i, {x0, y0, scale}, turn, r2, stars);
     for (int l = 0; l < kLanes; ++l) {
         float cosine, sine;
         cos_sin_turn(turn[l], cosine, sine);

@@ -32,7 +32,8 @@ LABELS = (
 )
 LABEL_NAMES = tuple(label.name for label in LABELS)
 
-# what may set a cluster apart from a round one of single stars, evenly mixed, behind one screen of dust; (low, high) allowed
+# What may set a cluster apart from a plain one, which is round, of single stars, evenly mixed, behind one screen of
+# dust: the values allowed, (low, high).
 VARIETY = {
     "binary_fraction": (0.0, 1.0),
     "ellipticity": (0.0, 0.9),

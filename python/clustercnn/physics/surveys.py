@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,7 +95,7 @@ class Survey:
     extinction_law: str
     imf: Mapping[str, Any]
     psfs: Mapping[str, Psf]
-    binaries: Binaries = field(default_factory=Binaries)
+    binaries: Binaries = dataclasses.field(default_factory=Binaries)
 
     @classmethod
     def load(cls, survey: str | Path) -> Survey:
@@ -205,7 +206,7 @@ def known_keys(
     required: bool = False,
     optional: tuple[str, ...] = (),
 ) -> None:
-    """Raises ``InvalidInput`` for a key neither allowed nor optional or, if ``required``, for an allowed one missing."""
+    """Raises ``InvalidInput`` for a key neither allowed nor optional; if ``required``, for an allowed one missing."""
     for key in given:
         known_name("entry", key, (*allowed, *optional), where=where)
     missing = [key for key in allowed if key not in given]

@@ -65,7 +65,7 @@ class Backend(Protocol):
         """Fills ``out`` [band, y, x] from stars at x, y [n] with flux [n, band]."""
 
     def stars(self, populations, clusters: ClusterColumns, i: int) -> tuple[NDArray, NDArray, NDArray]:
-        """(x, y, mass, companion's mass) [4, n_star] and flux [n_star, band] of cluster i, and the smooth light of the rest [band]."""
+        """Cluster i's x, y, mass, companion's mass [4, n_star]; flux [n_star, band]; smooth flux [band]."""
 
 
 def load_native():
@@ -141,6 +141,7 @@ class CppBackend:
         smooth = np.empty(populations[2].shape[2])
         n = self._plan.count(tables, columns, i, smooth)
         stars = np.empty((4, n), dtype=np.float32)
+        stars[3] = 0.0  # and stays 0 where the cluster has no companions
         flux = np.empty((n, smooth.size), dtype=np.float32)
         self._plan.stars(tables, columns, i, stars, flux)
         return stars, flux, smooth

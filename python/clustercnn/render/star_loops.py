@@ -38,7 +38,7 @@ def star_depth(key, s, a_v, scatter):
 
 @njit(cache=True)
 def companion_mass(word, mass, fraction, ratio):
-    """Mass of a star's companion, 0 for none; ``ratio`` is (base, slope, power, logarithmic) of ``Binaries.inverse``."""
+    """Mass of a star's companion, 0 for none; ``ratio`` is ``Binaries.inverse``."""
     u = uniform(word)
     if u >= fraction:
         return np.float32(0.0)

@@ -12,7 +12,7 @@ from clustercnn.errors import InvalidInput
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["LABELS", "LABEL_NAMES", "VARIETY", "ClusterParams", "Label"]
+__all__ = ["LABELS", "LABEL_NAMES", "VARIETY", "VARIETY_UNITS", "ClusterParams", "Label"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ VARIETY = {
     "segregation": (0.0, 0.5),
     "a_v_scatter": (0.0, 1.0),
 }
+VARIETY_UNITS = {"position_angle": "deg"}  # the others are pure numbers
 
 
 @dataclass(frozen=True)

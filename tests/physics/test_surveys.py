@@ -92,6 +92,37 @@ def test_prior_samples_are_uniform_and_independent_of_batching():
     assert not np.array_equal(prior.sample(10, seed=6).log_age, whole.log_age[:10])
 
 
+VARIETY = {
+    "binary_fraction": [0.2, 0.8],
+    "ellipticity": [0.0, 0.4],
+    "segregation": [0.1, 0.1],
+    "a_v_scatter": [0.0, 0.5],
+}
+
+
+def test_prior_of_varied_clusters():
+    plain = cc.Prior.load("m83")
+    assert plain.variety == {}
+    assert plain.sample(3, seed=5).ellipticity is None
+    prior = cc.Prior.from_dict(plain.to_dict() | VARIETY)
+    assert cc.Prior.from_dict(prior.to_dict()) == prior
+    one, other = plain.sample(2000, seed=5, size=64), prior.sample(2000, seed=5, size=64)
+    for name in (*cc.LABEL_NAMES, "gamma", "metallicity", "x", "y"):
+        np.testing.assert_array_equal(getattr(other, name), getattr(one, name))
+    ranges = VARIETY | {"position_angle": [0.0, 180.0]}  # of ellipses, any
+    for name, (low, high) in ranges.items():
+        values = getattr(other, name)
+        assert low <= values.min() <= values.max() <= high
+        # mean of 2000 uniforms: standard error (high - low) / sqrt(12 * 2000); five of them, and rounding
+        assert abs(values.mean() - (low + high) / 2) < 5 * (high - low) / np.sqrt(12 * 2000) + 1e-12
+    # each has numbers of its own, which do not depend on what else is varied
+    columns = np.stack([one.log_age, one.y, *(getattr(other, n) for n in ranges if n != "segregation")])
+    assert np.abs(np.corrcoef(columns) - np.eye(len(columns))).max() < 5 / np.sqrt(2000)
+    alone = cc.Prior.from_dict(plain.to_dict() | {"a_v_scatter": VARIETY["a_v_scatter"]}).sample(2000, seed=5)
+    np.testing.assert_array_equal(alone.a_v_scatter, other.a_v_scatter)
+    assert alone.ellipticity is None
+
+
 def test_prior_entropy():
     prior = cc.Prior.load("m83")
     assert prior.entropy == pytest.approx(np.log(np.prod(np.diff(prior.bounds, axis=1))))
@@ -107,6 +138,9 @@ def test_prior_entropy():
         ({"log_mass": [5.0, 4.0]}, "prior: log_mass"),
         ({"gamma": [1.9, 3.0]}, "prior: gamma"),
         ({"offset": -1.0}, "prior: offset"),
+        ({"binary_fraction": [0.5, 1.5]}, r"prior: binary_fraction: \[0.5, 1.5\]; 0 to 1 is allowed"),
+        ({"ellipticity": [0.4, 0.1]}, r"prior: ellipticity: \[0.4, 0.1\]; \[low, high\] with low < high"),
+        ({"a_v_scater": [0.0, 0.1]}, "entry 'a_v_scater' is unknown; did you mean 'a_v_scatter'"),
         ({"log_agee": [6.0, 7.0]}, "entry 'log_agee' is unknown; did you mean 'log_age'"),
     ],
 )

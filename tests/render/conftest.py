@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -24,10 +26,11 @@ def make_renderer(survey):
     """A renderer of the given kind; plans are dear, so equal ones are made once."""
     made = {}
 
-    def make(backend, size=64, profile=None, **settings):
-        key = (backend, size, profile, tuple(sorted(settings.items())))
+    def make(backend, size=64, profile=None, binaries=None, **settings):
+        key = (backend, size, profile, binaries, tuple(sorted(settings.items())))
         if key not in made:
-            made[key] = cc.Renderer(survey, size, backend, settings=RenderSettings(**settings), profile=profile)
+            of = survey if binaries is None else replace(survey, binaries=binaries)
+            made[key] = cc.Renderer(of, size, backend, settings=RenderSettings(**settings), profile=profile)
         return made[key]
 
     return make

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clustercnn.errors import InvalidInput
-from clustercnn.labels import LABEL_NAMES, ClusterParams
+from clustercnn.labels import LABEL_NAMES, VARIETY, ClusterParams
 from clustercnn.physics.isochrones import StellarTable
 from clustercnn.physics.surveys import known_keys, load_yaml
 
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["Prior"]
 
 # log10 of the mass by which the realised mass may leave the range of the target mass before it is off the posterior's
-# support: three standard deviations for 300 Msun, whose 0.08 dex follow from the IMF's second moment
+# support: three standard deviations for 300 Msun, whose 0.08 dex follow from the IMF's second moment (0.10 dex, 2.5
+# standard deviations, if all stars are binaries: systems are fewer)
 MASS_MARGIN = 0.25
+HALF_TURN = (0.0, 180.0)  # degrees: an ellipse is the same after it
 PRIOR_STREAM = 0x7072696F72  # "prior" in ASCII: keeps these random numbers apart from others of the same seed
 
 
@@ -35,6 +37,8 @@ class Prior:
         gamma: range of the EFF slope.
         offset: half width, in pixels, of the square about the stamp's middle in which the centre lies.
         metallicity: range of the mass fraction of metals.
+        binary_fraction, ellipticity, position_angle, segregation, a_v_scatter: ranges as in ``ClusterParams``; None
+            leaves the clusters plain. Without a range of its own the position angle of ellipses is any.
 
     Raises:
         InvalidInput: a range upside down, or outside what the stellar table holds.
@@ -47,9 +51,15 @@ class Prior:
     gamma: tuple[float, float]
     offset: float
     metallicity: tuple[float, float]
+    binary_fraction: tuple[float, float] | None = None
+    ellipticity: tuple[float, float] | None = None
+    position_angle: tuple[float, float] | None = None
+    segregation: tuple[float, float] | None = None
+    a_v_scatter: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        for name in (*LABEL_NAMES, "gamma", "metallicity"):
+        given = [name for name in VARIETY if getattr(self, name) is not None]
+        for name in (*LABEL_NAMES, "gamma", "metallicity", *given):
             value = getattr(self, name)
             if len(value) != 2 or not value[0] <= value[1] or (name in LABEL_NAMES and value[0] == value[1]):
                 raise InvalidInput(f"prior: {name}: {list(value)}; [low, high] with low < high is allowed")
@@ -62,6 +72,10 @@ class Prior:
         _inside("a_v", self.a_v, (0.0, 5.0))
         if self.gamma[0] <= 2:
             raise InvalidInput(f"prior: gamma: {list(self.gamma)}; values > 2 are allowed")
+        for name in given:
+            (low, high), (least, most) = getattr(self, name), VARIETY[name]
+            if low < least or high > most:
+                raise InvalidInput(f"prior: {name}: {[low, high]}; {least:g} to {most:g} is allowed")
 
     @classmethod
     def load(cls, prior: str | Path) -> Prior:
@@ -71,12 +85,13 @@ class Prior:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Prior:
         """A prior from the mapping its YAML file holds. Raises ``InvalidInput`` for unknown or missing entries."""
-        known_keys(values, tuple(f.name for f in fields(cls)), where="prior", required=True)
-        return cls(**{k: v if k == "offset" else tuple(v) for k, v in values.items()})
+        needed = tuple(f.name for f in fields(cls) if f.name not in VARIETY)
+        known_keys(values, needed, where="prior", required=True, optional=tuple(VARIETY))
+        return cls(**{k: v if k == "offset" or v is None else tuple(v) for k, v in values.items()})
 
     def to_dict(self) -> dict[str, Any]:
-        """The plain mapping ``from_dict`` takes."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        """The plain mapping ``from_dict`` takes, without what is None."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items() if v is not None}
 
     @property
     def bounds(self) -> NDArray[np.float64]:
@@ -95,6 +110,12 @@ class Prior:
         """Differential entropy of the four labels, nats."""
         return float(np.log(np.diff(self.bounds, axis=1)).sum())
 
+    @property
+    def variety(self) -> dict[str, tuple[float, float]]:
+        """Ranges of what sets clusters apart from plain ones, those in effect."""
+        given = {name: getattr(self, name) for name in VARIETY if getattr(self, name) is not None}
+        return {"position_angle": HALF_TURN, **given} if "ellipticity" in given else given
+
     def sample(self, n: int, *, seed: int, first: int = 0, size: int | None = None) -> ClusterParams:
         """Draws clusters ``first`` to ``first + n - 1`` of a seed; each is a function of (seed, its number) alone.
 
@@ -108,12 +129,19 @@ class Prior:
 
     def sample_at(self, numbers: NDArray[np.integer], *, seed: int, size: int | None = None) -> ClusterParams:
         """``sample`` for any cluster numbers, shape [n]."""
-        u = _uniforms(np.asarray(numbers, dtype=np.uint64), seed, columns=8)
+        given = self.variety
+        # each nuisance has its column, so that one more changes none of the others
+        u = _uniforms(np.asarray(numbers, dtype=np.uint64), seed, columns=8 + len(VARIETY) if given else 8)
         ranges = [*self.bounds, self.gamma, self.metallicity]
         values = [low + (high - low) * u[:, k] for k, (low, high) in enumerate(ranges)]
         middle = None if size is None else (size - 1) / 2
         x, y = (None, None) if middle is None else (middle + self.offset * (2 * u[:, k] - 1) for k in (6, 7))
-        return ClusterParams(*values[:4], gamma=values[4], metallicity=values[5], x=x, y=y)
+        variety = {
+            name: given[name][0] + (given[name][1] - given[name][0]) * u[:, 8 + k]
+            for k, name in enumerate(VARIETY)
+            if name in given
+        }
+        return ClusterParams(*values[:4], gamma=values[4], metallicity=values[5], x=x, y=y, **variety)
 
 
 def _inside(name: str, given: tuple[float, float], table: NDArray[np.float64] | tuple[float, float]) -> None:

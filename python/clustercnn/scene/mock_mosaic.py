@@ -9,7 +9,7 @@ import numpy as np
 from astropy.table import Column, Table
 
 from clustercnn.errors import InvalidInput
-from clustercnn.labels import LABELS, ClusterParams
+from clustercnn.labels import LABELS, VARIETY, VARIETY_UNITS, ClusterParams
 from clustercnn.render import Renderer, RenderSettings, expose
 from clustercnn.scene.counters import check_seed, generator
 from clustercnn.scene.files import package_version
@@ -62,8 +62,9 @@ def mock_mosaic(
 
     Returns:
         The mosaic, sky-subtracted as drizzled images are, and a table with one row per cluster: id, ra, dec, x, y
-        (pixels from 0), the four labels (realised mass), gamma, metallicity, and S/N per band and in all bands. S/N
-        follows the definition of the training samples, over 64 x 64 pixels, other clusters counting as background.
+        (pixels from 0), the four labels (realised mass), gamma, metallicity, what else the prior varies, and S/N per
+        band and in all bands. S/N follows the definition of the training samples, over 64 x 64 pixels, other clusters
+        counting as background.
 
     Raises:
         InvalidInput: a size, a number or a separation that is not allowed, or more clusters than there is room for.
@@ -202,6 +203,9 @@ def _truth(
         values = log_mass if label.name == "log_mass" else getattr(params, label.name)
         table[label.name] = Column(values, unit=label.unit)
     table["gamma"], table["metallicity"] = params.gamma, params.metallicity
+    for name in VARIETY:
+        if getattr(params, name) is not None:
+            table[name] = Column(getattr(params, name), unit=VARIETY_UNITS.get(name, ""))
     for k, name in enumerate(survey.band_names):
         table[f"snr_{name}"] = per_band[:, k]
     table["snr"] = np.sqrt(np.square(per_band).sum(axis=1))

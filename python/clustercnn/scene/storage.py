@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 
 from clustercnn.errors import DataFileError, InvalidInput
-from clustercnn.labels import LABELS
+from clustercnn.labels import LABELS, VARIETY_UNITS
 from clustercnn.scene.compose import SceneBatch
 from clustercnn.scene.files import check_output_file, package_version, replacing
 
@@ -32,8 +32,8 @@ class Stamps:
 
     Args:
         batch: images, presence, labels and S/N.
-        truth: further columns [n] by name: ``gamma``, ``metallicity``, ``x``, ``y``, ``target_log_mass``; NaN without
-            a cluster.
+        truth: further columns [n] by name: ``gamma``, ``metallicity``, ``x``, ``y``, ``target_log_mass``, and what
+            sets clusters apart from plain ones if the prior has ranges of it; NaN without a cluster.
         bands: names, in the order of the image planes.
         survey: as ``Survey.from_dict`` takes it.
         prior: as ``Prior.from_dict`` takes it.
@@ -86,8 +86,9 @@ def write_stamps(
         bands, size = len(scenes.bands), scenes.size
         images = file.create_dataset("images", (n, bands, size, size), "f4", chunks=(min(n, 64), bands, size, size))
         images.attrs["unit"] = "electron / s"
-        truth = {name: file.create_dataset(f"truth/{name}", (n,), "f4") for name in _units()}
-        for name, unit in _units().items():
+        units = _units() | {name: VARIETY_UNITS.get(name, "") for name in scenes.prior.variety}
+        truth = {name: file.create_dataset(f"truth/{name}", (n,), "f4") for name in units}
+        for name, unit in units.items():
             truth[name].attrs["unit"] = unit
         for first in range(0, n, chunk):
             count = min(chunk, n - first)
@@ -120,7 +121,7 @@ def read_stamps(path: str | Path, *, first: int = 0, n: int | None = None) -> St
             if not (0 <= first < held and 1 <= n <= held - first):
                 raise InvalidInput(f"first, n: {first}, {n}; the file holds {held} samples")
             rows = slice(first, first + n)
-            columns = {name: file[f"truth/{name}"][rows] for name in _units()}
+            columns = {name: column[rows] for name, column in file["truth"].items()}
             labels = np.stack([columns.pop(label.name) for label in LABELS], axis=1)
             batch = SceneBatch(file["images"][rows], columns.pop("present"), labels, columns.pop("log_snr"))
             about = dict(file.attrs)
@@ -148,14 +149,15 @@ def _describe(file: h5py.File, scenes: Scenes, seed: int) -> None:
 
 
 def _units() -> dict[str, str]:
-    """Name and unit of each truth column."""
+    """Name and unit of each truth column that every file has."""
     return {"present": "", **{label.name: label.unit for label in LABELS}, "log_snr": "dex", **_NUISANCES}
 
 
 def _columns(scenes: Scenes, batch: SceneBatch, first: int, seed: int) -> dict[str, np.ndarray]:
     params = scenes.prior.sample_at(first + np.arange(len(batch.present)), seed=seed, size=scenes.size)
     present = batch.present > 0
-    nuisances = {name: np.where(present, getattr(params, name), np.nan) for name in ("gamma", "metallicity", "x", "y")}
+    names = ("gamma", "metallicity", "x", "y", *scenes.prior.variety)
+    nuisances = {name: np.where(present, getattr(params, name), np.nan) for name in names}
     nuisances["target_log_mass"] = np.where(present, params.log_mass, np.nan)
     labels = {label.name: batch.labels[:, k] for k, label in enumerate(LABELS)}
     return {"present": batch.present, **labels, "log_snr": batch.log_snr, **nuisances}

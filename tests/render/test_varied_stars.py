@@ -11,9 +11,9 @@ from clustercnn.physics import Binaries, Eff, Uniform
 
 BANDS = ("F336W", "F438W", "F814W")
 CLUSTER = {"log_age": 7.5, "log_mass": 4.6, "a_v": 0.8, "log_rh": -1.0, "gamma": 2.8, "x": 0.0, "y": 0.0}
-# How well light tells a star's depth, mag. The cluster's mean A_V reddens the knots and not the star: between knots whose
-# extinctions differ by dA, their light by dm, that is an error of dA dm / 4. dm is 0.2 at most (MAGNITUDE_STEP), and dA
-# 0.003 at 1.2 mag; in the band that tells, which counts 1.2-fold in F336W, and in the one told.
+# How well light tells a star's depth, mag. The cluster's mean A_V reddens the knots and not the star: between knots
+# whose extinctions differ by dA, their light by dm, that is an error of dA dm / 4. dm is 0.2 at most (MAGNITUDE_STEP),
+# and dA 0.003 at 1.2 mag; in the band that tells, which counts 1.2-fold in F336W, and in the one told.
 KNOWN = (1 + 1.2) * 0.003 * 0.2 / 4
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -44,6 +46,17 @@ def test_truth_agrees_with_itself(mock, survey, prior):
     assert (
         np.abs(truth["log_mass"] - params.log_mass).max() < 0.25
     )  # the realised mass, 3 sigma of the IMF's scatter at 300 Msun
+
+
+def test_truth_holds_what_the_prior_varies(survey, prior):
+    varied = replace(prior, ellipticity=(0.1, 0.5), log_mass=(2.5, 3.0))
+    field = FieldSettings(surface_brightness=(25.0, 25.0), foreground=0.0, galaxies=0.0)
+    truth = mock_mosaic(survey, varied, size=256, clusters=2, seed=SEED, field=field)[1]
+    params = varied.sample(2, seed=SEED)
+    for name in ("ellipticity", "position_angle"):
+        np.testing.assert_array_equal(truth[name], getattr(params, name))
+    assert truth["position_angle"].unit == "deg"
+    assert "segregation" not in truth.colnames
 
 
 def test_noise_is_there_once(mock, survey):

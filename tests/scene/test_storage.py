@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -32,6 +34,22 @@ def test_stamps_come_back(scenes, tmp_path):
     assert np.isnan(stamps.truth["x"][~there]).all()
     part = read_stamps(path, first=3, n=2)
     np.testing.assert_array_equal(part.batch.images, batch.images[3:5])
+
+
+def test_what_the_prior_varies_is_stored(survey, prior, renderer, flat, tmp_path):
+    varied = replace(prior, ellipticity=(0.1, 0.5), binary_fraction=(0.2, 0.9))
+    scenes = Scenes(survey, varied, renderer, mosaics=[flat])
+    path = write_stamps(tmp_path / "mocks.h5", scenes, 8, seed=4)
+    stamps = read_stamps(path)
+    assert Prior.from_dict(stamps.prior) == varied
+    there = stamps.batch.present > 0
+    params = varied.sample_at(np.arange(8), seed=4, size=32)
+    for name in ("ellipticity", "position_angle", "binary_fraction"):
+        np.testing.assert_allclose(stamps.truth[name][there], getattr(params, name)[there], rtol=1e-6)
+        assert np.isnan(stamps.truth[name][~there]).all()
+    assert "segregation" not in stamps.truth
+    with h5py.File(path) as file:
+        assert file["truth/position_angle"].attrs["unit"] == "deg"
 
 
 def test_columns_say_their_units(scenes, tmp_path):

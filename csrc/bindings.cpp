@@ -25,15 +25,33 @@ void require(bool ok, const char* what) {
     if (!ok) throw std::invalid_argument(what);
 }
 
-cc::BandSpec band_spec(int grid, const Array<const float, 1>& window, const Array<const float, 2>& taps,
-                       const Array<const float, 3>& transfer) {
-    const int modes = int(window.shape(0)) - 1;
-    require(taps.shape(0) <= cc::kMaxDegree + 1 && taps.shape(1) >= 2 && taps.shape(1) <= cc::kMaxTaps, "taps: too many");
-    require(2 * modes < grid, "modes: more than the grid holds");
-    require(transfer.shape(0) == size_t(modes) + 1 && transfer.shape(1) == 2 * size_t(modes) + 1 && transfer.shape(2) == 2,
-            "transfer: shape [modes + 1, 2 modes + 1, 2] is needed");
-    return {grid, modes, int(taps.shape(1)), int(taps.shape(0)) - 1,
-            {taps.data(), taps.data() + taps.size()}, {window.data(), window.data() + window.size()}, {transfer.data(), transfer.data() + transfer.size()}};
+cc::BandModes band_modes(double radius, const Array<const double, 1>& response, const Array<const double, 4>& transfer) {
+    const size_t modes = response.shape(0) - 1;
+    require(response.shape(0) > 0 && transfer.shape(1) == modes + 1 && transfer.shape(2) == 2 * modes + 1 && transfer.shape(3) == 2,
+            "transfer: shape [psf, modes + 1, 2 modes + 1, 2] is needed");
+    return {int(modes), radius, {response.data(), response.data() + response.size()}, {transfer.data(), transfer.data() + transfer.size()}};
+}
+
+std::unique_ptr<cc::RenderPlan> plan(int size, bool double_precision, int margin, double reach, double cells_per_pixel,
+                                     const Array<const double, 2>& taps, std::vector<cc::PeriodSpec> periods, const std::string& isa) {
+    require(!periods.empty() && !periods[0].bands.empty() && periods[0].bands.size() <= cc::kMaxBands, "periods: none, or too many bands");
+    require(taps.shape(0) >= 1 && taps.shape(0) <= cc::kMaxDegree + 1 && taps.shape(1) >= 2 && taps.shape(1) <= cc::kMaxTaps, "taps: too many");
+    const int bands = int(periods[0].bands.size()), n_taps = int(taps.shape(1)), degree = int(taps.shape(0)) - 1;
+    const size_t per_psf = 2 * size_t(periods[0].bands[0].modes + 1) * (2 * periods[0].bands[0].modes + 1);
+    const int psfs = int(periods[0].bands[0].transfer.size() / per_psf);
+    // a star at the far end of its reach, and its window, must lie on the grid
+    require(size > 0 && reach >= 0 && (margin - reach) * cells_per_pixel >= 0.5 * n_taps + 1, "margin: too small for the window");
+    const int canvas = int((size - 1 + reach + margin) * cells_per_pixel + 0.5 * n_taps) + 2;
+    for (const cc::PeriodSpec& period : periods) {
+        require(int(period.bands.size()) == bands && period.pixels % 2 == 0 && period.pixels >= size && period.cells >= period.pixels, "periods: too small, odd, or of other bands");
+        for (const cc::BandModes& band : period.bands) {
+            require(2 * band.modes < period.cells, "modes: more than the grid holds");
+            require(band.transfer.size() == psfs * 2 * size_t(band.modes + 1) * (2 * band.modes + 1), "transfer: another number of kernels");
+        }
+    }
+    require(periods.back().pixels >= size - 1 + 2 * reach && periods.back().cells >= int((size - 1 + 2 * reach) * cells_per_pixel) + n_taps + 1, "periods: the last does not hold every star");
+    return cc::make_plan({size, bands, psfs, double_precision, margin, reach, cells_per_pixel, canvas, n_taps, degree,
+                          {taps.data(), taps.data() + taps.size()}, std::move(periods)}, isa.c_str());
 }
 
 // Keeps the arrays alive that the plain struct points into.
@@ -57,6 +75,7 @@ struct ClusterArrays {
     Array<const float, 2> shape;  // rows a_v, x, y, scale, exponent
     nb::object nodes;             // Array<const float, 1> or None
     Array<const float, 1> radius2;
+    Array<const int32_t, 1> psf;
     float faint_fraction;
     Array<const float, 2> faint;  // rows floor, seconds, peak
     nb::object variety;           // Array<const float, 2> or None
@@ -67,7 +86,7 @@ struct ClusterArrays {
         const size_t n = index.shape(0);
         const float* s = shape.data();
         return {int64_t(n), seed, index.data(), population.data(), mean_count.data(), s, s + n, s + 2 * n, s + 3 * n,
-                s + 4 * n, nodes.is_none() ? nullptr : radius2.data(),
+                s + 4 * n, psf.data(), nodes.is_none() ? nullptr : radius2.data(),
                 {faint_fraction, faint.data(), faint.data() + faint.shape(1), faint.data() + 2 * faint.shape(1)},
                 variety_view(n)};
     }
@@ -81,14 +100,14 @@ struct ClusterArrays {
 };
 
 ClusterArrays cluster_arrays(uint64_t seed, Array<const int64_t, 1> index, Array<const int32_t, 1> population,
-                             Array<const double, 1> mean_count, Array<const float, 2> shape, nb::object nodes,
+                             Array<const double, 1> mean_count, Array<const float, 2> shape, Array<const int32_t, 1> psf, nb::object nodes,
                              float faint_fraction, Array<const float, 2> faint, nb::object variety, Array<const float, 1> law) {
     const size_t n = index.shape(0);
-    require(population.shape(0) == n && mean_count.shape(0) == n && shape.shape(0) == 5 && shape.shape(1) == n,
+    require(population.shape(0) == n && mean_count.shape(0) == n && shape.shape(0) == 5 && shape.shape(1) == n && psf.shape(0) == n,
             "clusters: arrays of different length");
     require(faint.shape(0) == 3, "faint: rows floor, seconds, peak are needed");
     require(law.shape(0) == 5, "law: base, slope, power, logarithmic, mean mass are needed");
-    ClusterArrays arrays{seed, index, population, mean_count, shape, nodes, {}, faint_fraction, faint, variety, {}, law};
+    ClusterArrays arrays{seed, index, population, mean_count, shape, nodes, {}, psf, faint_fraction, faint, variety, {}, law};
     if (!variety.is_none()) {
         arrays.rows = nb::cast<Array<const float, 2>>(variety);
         require(arrays.rows.shape(0) == 6 && arrays.rows.shape(1) == n, "variety: shape [6, n] is needed");
@@ -113,10 +132,10 @@ void render(cc::RenderPlan& plan, const PopulationArrays& p, const ClusterArrays
     plan.render_cpu(p.view(), c.view(), threads, out.data(), total_mass.data());
 }
 
-void draw(cc::RenderPlan& plan, Array<const double, 1> x, Array<const double, 1> y, Array<const float, 2> flux, Array<float, 3> out) {
+void draw(cc::RenderPlan& plan, Array<const double, 1> x, Array<const double, 1> y, Array<const float, 2> flux, int psf, Array<float, 3> out) {
     require(x.shape(0) == y.shape(0) && x.shape(0) == flux.shape(0), "x, y, flux: arrays of different length");
     const nb::gil_scoped_release released;
-    plan.draw_cpu({int64_t(x.shape(0)), x.data(), y.data(), flux.data()}, out.data());
+    plan.draw_cpu({int64_t(x.shape(0)), x.data(), y.data(), flux.data()}, psf, out.data());
 }
 
 int64_t count(const cc::RenderPlan& plan, const PopulationArrays& p, const ClusterArrays& c, int64_t i, Array<double, 1> smooth) {
@@ -158,24 +177,22 @@ NB_MODULE(_native, m) {
     m.def("cuda_device_count", &cc::cuda_device_count);
     m.def("best_instruction_set", &cc::best_instruction_set);
 
-    nb::class_<cc::BandSpec>(m, "BandSpec");
-    m.def("band_spec", &band_spec, "grid"_a, "window"_a, "taps"_a, "transfer"_a);
+    nb::class_<cc::BandModes>(m, "BandModes");
+    m.def("band_modes", &band_modes, "radius"_a, "response"_a, "transfer"_a);
+    nb::class_<cc::PeriodSpec>(m, "Period").def(nb::init<int, int, std::vector<cc::BandModes>>(), "pixels"_a, "cells"_a, "bands"_a);
 
     nb::class_<PopulationArrays>(m, "Populations")
         .def(nb::init<Array<const float, 2>, Array<const float, 2>, Array<const float, 3>, Array<const float, 4>, Array<const int32_t, 2>>(),
              "u"_a, "mass"_a, "flux"_a, "extinction"_a, "guide"_a);
     nb::class_<ClusterArrays>(m, "Clusters");
-    m.def("clusters", &cluster_arrays, "seed"_a, "index"_a, "population"_a, "mean_count"_a, "shape"_a, "radius2"_a.none(),
+    m.def("clusters", &cluster_arrays, "seed"_a, "index"_a, "population"_a, "mean_count"_a, "shape"_a, "psf"_a, "radius2"_a.none(),
           "faint_fraction"_a, "faint"_a, "variety"_a.none(), "law"_a);
 
     nb::class_<cc::RenderPlan>(m, "Plan")
         .def("render", &render, "populations"_a, "clusters"_a, "threads"_a, "out"_a.noconvert(), "total_mass"_a.noconvert())
-        .def("draw", &draw, "x"_a, "y"_a, "flux"_a, "out"_a.noconvert())
+        .def("draw", &draw, "x"_a, "y"_a, "flux"_a, "psf"_a, "out"_a.noconvert())
         .def("count", &count, "populations"_a, "clusters"_a, "i"_a, "smooth"_a.noconvert())
         .def("stars", &stars, "populations"_a, "clusters"_a, "i"_a, "columns"_a.noconvert(), "flux"_a.noconvert());
-    m.def("plan", [](int size, int domain, int margin, std::vector<cc::BandSpec> bands, const std::string& isa) {
-        require(margin >= 0 && size > 0 && margin + size <= domain && domain % 2 == 0, "domain: does not hold the frame");
-        return cc::make_plan({size, domain, margin, std::move(bands)}, isa.c_str());
-    }, "size"_a, "domain"_a, "margin"_a, "bands"_a, "instruction_set"_a = "");
+    m.def("plan", &plan, "size"_a, "double_precision"_a, "margin"_a, "reach"_a, "cells_per_pixel"_a, "taps"_a, "periods"_a, "instruction_set"_a = "");
     m.def("expose", &expose, "seed"_a, "index"_a, "rate"_a, "seconds"_a, "read_noise"_a, "threads"_a, "out"_a.noconvert());
 }

@@ -1,163 +1,131 @@
-// Complex FFT of kLanes signals at once: element i of all signals is one SIMD vector, so a pass has no shuffles.
-// Stockham autosort (Van Loan 1992, "Computational Frameworks for the FFT", section 1.7), sizes 2^a 3^b 5^c.
+// Complex FFT of a vector of signals at once: element i of all signals is one SIMD vector, so a pass has no shuffles.
+// Decimation in frequency (Van Loan 1992, "Computational Frameworks for the FFT", section 1.9): passes work in place, so
+// that one buffer stays in the first cache, and the last one writes its results in order. Sizes 2^a 3^b 5^c.
 #pragma once
 
 #include <cmath>
 #include <numbers>
-#include <utility>
 #include <vector>
 
-#include "philox.hpp"
+#include "butterflies.hpp"
 
 namespace clustercnn {
 inline namespace CLUSTERCNN_ISA {
 
-#if defined(__AVX512F__)
-constexpr int kLanes = 16;
-#elif defined(__AVX__)
-constexpr int kLanes = 8;
-#else
-constexpr int kLanes = 4;
-#endif
-typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float))));
-typedef int LaneMask __attribute__((vector_size(kLanes * sizeof(int))));
-
-struct Complex {  // real and imaginary parts of kLanes numbers
-    Lanes re, im;
-};
-
-static inline Complex operator+(const Complex& a, const Complex& b) { return {a.re + b.re, a.im + b.im}; }
-static inline Complex operator-(const Complex& a, const Complex& b) { return {a.re - b.re, a.im - b.im}; }
-static inline Complex times(const Complex& a, float wr, float wi) { return {a.re * wr - a.im * wi, a.re * wi + a.im * wr}; }
-
+template <class T, int Sign>
 class BatchFft {
   public:
     BatchFft() = default;
-    BatchFft(int n, int sign) : n_(n), sign_(static_cast<float>(sign)) {
-        int rest = n;
-        for (int radix : {5, 3, 4, 2})
-            while (rest % radix == 0) {
-                radices_.push_back(radix);
-                rest /= radix;
-            }
-        int l = n;
-        for (int radix : radices_) {
-            l /= radix;
-            for (int j = 0; j < l; ++j)
+    explicit BatchFft(int n) : n_(n), radices_(cheapest_radices(n)) {
+        for (int length = n, p = 0; p + 1 < static_cast<int>(radices_.size()); ++p) {
+            const int radix = radices_[p];
+            for (int j = 0; j < length / radix; ++j)
                 for (int q = 1; q < radix; ++q) {
-                    const double angle = sign * 2.0 * std::numbers::pi * j * q / (static_cast<double>(l) * radix);
-                    twiddles_.push_back(static_cast<float>(std::cos(angle)));
-                    twiddles_.push_back(static_cast<float>(std::sin(angle)));
+                    const double angle = Sign * 2.0 * std::numbers::pi * j * q / length;
+                    twiddles_.push_back(static_cast<T>(std::cos(angle)));
+                    twiddles_.push_back(static_cast<T>(std::sin(angle)));
                 }
+            length /= radix;
+        }
+        // group i of the last pass holds the modes first + q n / radix
+        for (int i = 0; i < n / radices_.back(); ++i) {
+            int rest = i, first = 0, weight = 1, groups = n / radices_.back();
+            for (size_t p = 0; p + 1 < radices_.size(); ++p) {
+                groups /= radices_[p];
+                first += rest / groups * weight;
+                rest %= groups;
+                weight *= radices_[p];
+            }
+            first_mode_.push_back(first);
         }
     }
 
     int size() const { return n_; }
 
-    // Transforms `data`; `spare` is scratch of the same length. Returns whichever of the two holds the result.
-    Complex* run(Complex* data, Complex* spare) const {
-        const float* w = twiddles_.data();
-        int m = 1, l = n_;
-        for (int radix : radices_) {
-            l /= radix;
-            switch (radix) {
-                case 2: pass2(data, spare, w, l, m); break;
-                case 3: pass3(data, spare, w, l, m); break;
-                case 4: pass4(data, spare, w, l, m); break;
-                default: pass5(data, spare, w, l, m); break;
+    // Transforms `data`, which is destroyed, into `out`, mode 0 first.
+    void run(Complex<T>* data, Complex<T>* out) const {
+        const T* w = twiddles_.data();
+        int length = n_;
+        for (size_t p = 0; p + 1 < radices_.size(); ++p) {
+            switch (radices_[p]) {
+                case 2: pass<2>(data, w, length); break;
+                case 3: pass<3>(data, w, length); break;
+                case 4: pass<4>(data, w, length); break;
+                case 5: pass<5>(data, w, length); break;
+                case 6: pass<6>(data, w, length); break;
+                default: pass<8>(data, w, length); break;
             }
-            w += 2 * (radix - 1) * l;
-            m *= radix;
-            std::swap(data, spare);
+            w += 2 * (length - length / radices_[p]);
+            length /= radices_[p];
         }
-        return data;
+        switch (radices_.back()) {
+            case 2: last_pass<2>(data, out); break;
+            case 3: last_pass<3>(data, out); break;
+            case 4: last_pass<4>(data, out); break;
+            case 5: last_pass<5>(data, out); break;
+            case 6: last_pass<6>(data, out); break;
+            default: last_pass<8>(data, out); break;
+        }
     }
 
   private:
-    Complex turn(const Complex& a) const {  // times sign * i
-        return {a.im * -sign_, a.re * sign_};
+    // Vector instructions per element and pass of each radix, its factors in between included.
+    static double cost(int radix) {
+        constexpr double costs[9] = {0, 0, 6.0, 8.3, 8.0, 11.0, 9.8, 0, 9.9};
+        return costs[radix];
     }
 
-    void pass2(const Complex* x, Complex* y, const float* w, int l, int m) const {
-        for (int j = 0; j < l; ++j, w += 2)
-            for (int k = 0; k < m; ++k) {
-                const Complex a = x[k + j * m], b = x[k + (j + l) * m];
-                y[k + 2 * j * m] = a + b;
-                y[k + (2 * j + 1) * m] = times(a - b, w[0], w[1]);
+    static std::vector<int> cheapest_radices(int n) {
+        std::vector<int> best;
+        double lowest = 1e30;
+        for (int radix : {8, 6, 5, 4, 3, 2}) {
+            if (n % radix) continue;
+            std::vector<int> rest;
+            if (n > radix) {
+                rest = cheapest_radices(n / radix);
+                if (rest.empty()) continue;
+            }
+            rest.insert(rest.begin(), radix);
+            double sum = 0.0;
+            for (int r : rest) sum += cost(r);
+            if (sum < lowest) lowest = sum, best = rest;
+        }
+        return best;
+    }
+
+    template <int R>
+    void pass(Complex<T>* x, const T* w, int length) const {
+        const int m = length / R;
+        for (int j = 0; j < m; ++j, w += 2 * (R - 1))
+            for (int base = j; base < n_; base += length) {
+                Complex<T> v[R];
+#pragma GCC unroll 8
+                for (int q = 0; q < R; ++q) v[q] = x[base + q * m];
+                Butterfly<R, Sign>::run(v);
+                x[base] = v[0];
+#pragma GCC unroll 8
+                for (int q = 1; q < R; ++q) x[base + q * m] = times(v[q], w[2 * q - 2], w[2 * q - 1]);
             }
     }
 
-    void pass3(const Complex* x, Complex* y, const float* w, int l, int m) const {
-        constexpr float half_sqrt3 = 0.86602540378f;
-        for (int j = 0; j < l; ++j, w += 4)
-            for (int k = 0; k < m; ++k) {
-                const Complex a = x[k + j * m], b = x[k + (j + l) * m], c = x[k + (j + 2 * l) * m];
-                const Complex sum = b + c, diff = turn(b - c);
-                const Complex mid = {a.re - 0.5f * sum.re, a.im - 0.5f * sum.im};
-                const Complex side = {diff.re * half_sqrt3, diff.im * half_sqrt3};
-                y[k + 3 * j * m] = a + sum;
-                y[k + (3 * j + 1) * m] = times(mid + side, w[0], w[1]);
-                y[k + (3 * j + 2) * m] = times(mid - side, w[2], w[3]);
-            }
-    }
-
-    void pass4(const Complex* x, Complex* y, const float* w, int l, int m) const {
-        for (int j = 0; j < l; ++j, w += 6)
-            for (int k = 0; k < m; ++k) {
-                const Complex a = x[k + j * m], b = x[k + (j + l) * m];
-                const Complex c = x[k + (j + 2 * l) * m], d = x[k + (j + 3 * l) * m];
-                const Complex ac = a + c, a_c = a - c, bd = b + d, b_d = turn(b - d);
-                y[k + 4 * j * m] = ac + bd;
-                y[k + (4 * j + 1) * m] = times(a_c + b_d, w[0], w[1]);
-                y[k + (4 * j + 2) * m] = times(ac - bd, w[2], w[3]);
-                y[k + (4 * j + 3) * m] = times(a_c - b_d, w[4], w[5]);
-            }
-    }
-
-    void pass5(const Complex* x, Complex* y, const float* w, int l, int m) const {
-        constexpr float c1 = 0.30901699437f, c2 = -0.80901699437f, s1 = 0.95105651630f, s2 = 0.58778525229f;
-        for (int j = 0; j < l; ++j, w += 8)
-            for (int k = 0; k < m; ++k) {
-                const Complex a = x[k + j * m], b = x[k + (j + l) * m], c = x[k + (j + 2 * l) * m];
-                const Complex d = x[k + (j + 3 * l) * m], e = x[k + (j + 4 * l) * m];
-                const Complex be = b + e, b_e = b - e, cd = c + d, c_d = c - d;
-                const Complex p1 = {a.re + c1 * be.re + c2 * cd.re, a.im + c1 * be.im + c2 * cd.im};
-                const Complex p2 = {a.re + c2 * be.re + c1 * cd.re, a.im + c2 * be.im + c1 * cd.im};
-                const Complex q1 = turn({s1 * b_e.re + s2 * c_d.re, s1 * b_e.im + s2 * c_d.im});
-                const Complex q2 = turn({s2 * b_e.re - s1 * c_d.re, s2 * b_e.im - s1 * c_d.im});
-                y[k + 5 * j * m] = a + be + cd;
-                y[k + (5 * j + 1) * m] = times(p1 + q1, w[0], w[1]);
-                y[k + (5 * j + 2) * m] = times(p2 + q2, w[2], w[3]);
-                y[k + (5 * j + 3) * m] = times(p2 - q2, w[4], w[5]);
-                y[k + (5 * j + 4) * m] = times(p1 - q1, w[6], w[7]);
-            }
+    template <int R>
+    void last_pass(const Complex<T>* x, Complex<T>* out) const {
+        const int groups = n_ / R;
+        for (int i = 0; i < groups; ++i) {
+            Complex<T> v[R];
+#pragma GCC unroll 8
+            for (int q = 0; q < R; ++q) v[q] = x[i * R + q];
+            Butterfly<R, Sign>::run(v);
+            Complex<T>* to = out + first_mode_[i];
+#pragma GCC unroll 8
+            for (int q = 0; q < R; ++q) to[q * groups] = v[q];
+        }
     }
 
     int n_ = 0;
-    float sign_ = -1.0f;
-    std::vector<int> radices_;
-    std::vector<float> twiddles_;
+    std::vector<int> radices_, first_mode_;
+    std::vector<T> twiddles_;
 };
-
-// Lane numbers that interleave the lower (upper) halves of two vectors.
-constexpr LaneMask interleave(bool upper) {
-    LaneMask mask{};
-    for (int i = 0; i < kLanes; ++i) mask[i] = i / 2 + (upper ? kLanes / 2 : 0) + (i % 2 ? kLanes : 0);
-    return mask;
-}
-
-// Transposes a square tile in registers: each round of interleaving turns the (row, column) bits by one place.
-static inline void transpose(Lanes (&t)[kLanes]) {
-    const LaneMask lower = interleave(false), upper = interleave(true);
-    for (int round = 1; round < kLanes; round *= 2) {
-        Lanes next[kLanes];
-        for (int i = 0; i < kLanes / 2; ++i) {
-            next[2 * i] = __builtin_shuffle(t[i], t[i + kLanes / 2], lower);
-            next[2 * i + 1] = __builtin_shuffle(t[i], t[i + kLanes / 2], upper);
-        }
-        for (int i = 0; i < kLanes; ++i) t[i] = next[i];
-    }
-}
 
 }  // namespace CLUSTERCNN_ISA
 }  // namespace clustercnn

@@ -7,21 +7,32 @@
 
 namespace clustercnn {
 
-// How one band is drawn: deposit on an M x M grid over a periodic domain of P x P pixels, keep modes up to K.
-struct BandSpec {
-    int grid;                             // M
-    int modes;                            // K
-    int taps, degree;                     // of the window
-    std::vector<float> coefficients;      // [degree + 1][taps], highest degree first
-    std::vector<float> window;            // [K + 1]: the window's transform
-    std::vector<float> transfer;          // [K + 1][2 K + 1][re, im]: kernel / window, kx from -K to K
+// What the kernels of one band hold over a periodic domain: modes up to K along an axis and inside a circle.
+struct BandModes {
+    int modes;                       // K
+    double radius;                   // of the circle, in modes
+    std::vector<double> response;    // [K + 1]: the window's transform
+    std::vector<double> transfer;    // [psf][K + 1][2 K + 1][re, im]: kernel / window, kx from -K to K
 };
 
+struct PeriodSpec {
+    int pixels, cells;             // of the domain
+    std::vector<BandModes> bands;
+};
+
+// How star lists become images: stars are put on a grid of cells that all bands share, wide enough for every star whose light
+// reaches the frame; its transform acts on the smallest of several periodic domains in which no light wraps into the frame.
 struct PlanSpec {
-    int size;     // S: the frame is S x S pixels
-    int domain;   // P
-    int margin;   // pixels of the domain before the frame
-    std::vector<BandSpec> bands;
+    int size;                 // S: the frame is S x S pixels
+    int n_bands, n_psfs;
+    bool double_precision;
+    int margin;               // pixels of the grid before the frame
+    double reach;             // pixels beyond the frame from which light comes
+    double cells_per_pixel;
+    int canvas;               // cells of the grid along an axis
+    int taps, degree;         // of the window
+    std::vector<double> coefficients;  // [degree + 1][taps], highest degree first
+    std::vector<PeriodSpec> periods;   // by rising size; the last holds every star
 };
 
 // Stellar populations as inverse-CDF tables: stars sorted by decreasing mass, u = fraction of stars heavier.
@@ -72,6 +83,7 @@ struct Clusters {
     const float* y;              // [n], pixels
     const float* scale;          // [n], pixels: EFF scale radius, or half-light radius of a tabulated profile
     const float* exponent;       // [n], 2 / (gamma - 2) of the EFF profile
+    const int32_t* psf;          // [n], which of the library's kernels, or nullptr for the first
     const float* radius2_nodes;  // [kRadiusNodes] of a tabulated profile, or nullptr for EFF
     Faint faint;                 // of plain clusters only
     Variety variety;
@@ -96,7 +108,7 @@ class RenderPlan {
     // images [n, bands, S, S] in e-/s; total_mass [n] in Msun.
     virtual void render_cpu(const Populations&, const Clusters&, int threads, float* images, double* total_mass) = 0;
     // image [bands, S, S] from explicit stars.
-    virtual void draw_cpu(const StarList&, float* image) = 0;
+    virtual void draw_cpu(const StarList&, int psf, float* image) = 0;
     // The stars of cluster i that are drawn one by one: how many, and, in drawing order, which. `smooth` [bands] is the
     // light of the rest, e-/s.
     virtual int64_t count_cpu(const Populations&, const Clusters&, int64_t i, double* smooth) const = 0;

@@ -4,7 +4,7 @@
 #include <bit>
 #include <vector>
 
-#include "fft.hpp"
+#include "simd.hpp"
 #include "kernels.hpp"
 #include "stars.hpp"
 

@@ -1,4 +1,5 @@
 // The CPU renderer: threads over clusters, SIMD over stars and over FFT columns. Compiled once per instruction set.
+#include <algorithm>
 #include <mutex>
 #include <numeric>
 
@@ -11,14 +12,22 @@ namespace clustercnn {
 inline namespace CLUSTERCNN_ISA {
 namespace {
 
+constexpr int kFluxStep = kMaxBands;
+constexpr double kNowhere = 1e30;  // where no star reaches the frame
+
 // One thread's memory, reused from cluster to cluster: steady state allocates nothing.
+template <class T>
 struct Workspace {
-    std::vector<std::vector<Lanes>> grids;  // per band [grid rows][stride]
-    std::vector<Box> boxes;
-    ConvolveScratch scratch;
-    ReddenedTable table;
+    Canvas<T> canvas;
+    ConvolveScratch<T> scratch;
     SmoothLight smooth;
+    alignas(64) double x[kLanes], y[kLanes];              // a vector of stars: places, pixels,
+    alignas(64) float flux[kLanes * kFluxStep + kLanes];  // and fluxes
+    ReddenedTable table;
     float smooth_flux[kMaxBands];
+
+    Workspace(const PlanSpec& spec, const Period<T>& largest, int padded)
+        : canvas(spec), scratch(largest, spec.n_bands, canvas.vectors_per_row(), padded), smooth(largest.pixels), flux{} {}
 };
 
 // A cluster's stars: how many are drawn one by one, and what the rest leaves.
@@ -28,34 +37,49 @@ struct Drawn {
     double faint_count, faint_mass;
 };
 
+template <class T>
 class CpuPlan final : public RenderPlan {
   public:
     explicit CpuPlan(const PlanSpec& spec)
-        : size_(spec.size), domain_(spec.domain), margin_(spec.margin), convolver_(spec.size, spec.domain, spec.margin) {
-        for (const BandSpec& band : spec.bands) bands_.emplace_back(band, spec.domain);
+        : spec_(spec), image_size_(static_cast<int64_t>(spec.n_bands) * spec.size * spec.size), window_(spec),
+          convolver_(spec.size, spec.n_bands, spec.margin) {
+        for (PeriodSpec& period : spec_.periods) {
+            periods_.emplace_back(period, spec.n_psfs);
+            period.bands.clear();  // the transfers live on in the periods' own layout
+        }
     }
 
     void render_cpu(const Populations& p, const Clusters& c, int threads, float* images, double* total_mass) override {
-        const int64_t image_size = static_cast<int64_t>(bands_.size()) * size_ * size_;
 #pragma omp parallel num_threads(threads) if (threads > 1)
         {
-            std::unique_ptr<Workspace> w = take();
+            std::unique_ptr<Workspace<T>> w = take();
 #pragma omp for schedule(dynamic)
             for (int64_t i = 0; i < c.n; ++i) {
                 w->table.build(p, c.population[i], c.a_v[i]);
                 total_mass[i] = deposit_cluster(c, i, *w);
-                finish(*w, images + i * image_size);
+                finish(*w, c.psf ? c.psf[i] : 0, images + i * image_size_);
             }
             give_back(std::move(w));
         }
     }
 
-    void draw_cpu(const StarList& stars, float* image) override {
-        std::unique_ptr<Workspace> w = take();
-        const size_t n_band = bands_.size();
+    void draw_cpu(const StarList& stars, int psf, float* image) override {
+        std::unique_ptr<Workspace<T>> w = take();
         std::fill(w->smooth_flux, w->smooth_flux + kMaxBands, 0.0f);
-        for (int64_t i = 0; i < stars.n; ++i) deposit_star(stars.x[i], stars.y[i], stars.flux + i * n_band, 1, *w);
-        finish(*w, image);
+        const int n_band = spec_.n_bands;
+        int64_t first = 0;
+        // as long as a whole vector can be read from the last star's flux on, stars are taken from where they are
+        for (; (first + kLanes) * n_band + kLanes <= stars.n * n_band; first += kLanes)
+            w->canvas.add({stars.x + first, stars.y + first, stars.flux + first * n_band, n_band}, window_);
+        for (; first < stars.n; first += kLanes) {
+            const int used = static_cast<int>(std::min<int64_t>(kLanes, stars.n - first));
+            std::copy(stars.x + first, stars.x + first + used, w->x);
+            std::copy(stars.y + first, stars.y + first + used, w->y);
+            for (int l = 0; l < used; ++l)
+                for (int b = 0; b < n_band; ++b) w->flux[l * kFluxStep + b] = stars.flux[(first + l) * n_band + b];
+            add(*w, used);
+        }
+        finish(*w, psf, image);
         give_back(std::move(w));
     }
 
@@ -63,7 +87,7 @@ class CpuPlan final : public RenderPlan {
         ReddenedTable table;
         table.build(p, c.population[i], c.a_v[i]);
         const Drawn drawn = draw_lots(c, i, table);
-        for (size_t b = 0; b < bands_.size(); ++b) smooth[b] = drawn.faint_count * drawn.tail.flux[b];
+        for (int b = 0; b < spec_.n_bands; ++b) smooth[b] = drawn.faint_count * drawn.tail.flux[b];
         return drawn.count;
     }
 
@@ -72,7 +96,7 @@ class CpuPlan final : public RenderPlan {
         table.build(p, c.population[i], c.a_v[i]);
         const Drawn drawn = draw_lots(c, i, table);
         const int64_t count = drawn.count;
-        const size_t n_band = bands_.size();
+        const int n_band = spec_.n_bands;
         const bool binaries = has_companions(c.variety, i);
         StarBlock block;
         for (int64_t first = 0; first < count; first += kLanes) {
@@ -82,28 +106,25 @@ class CpuPlan final : public RenderPlan {
                 out.y[s] = block.y[s - first];
                 out.mass[s] = block.mass[s - first];
                 if (binaries) out.companion[s] = block.companion[s - first];
-                for (size_t b = 0; b < n_band; ++b) out.flux[s * n_band + b] = block.flux[b][s - first];
+                for (int b = 0; b < n_band; ++b) out.flux[s * n_band + b] = block.flux[b][s - first];
             }
         }
     }
 
   private:
-    std::unique_ptr<Workspace> take() {
-        const std::lock_guard lock(mutex_);
-        if (!idle_.empty()) {
-            std::unique_ptr<Workspace> w = std::move(idle_.back());
-            idle_.pop_back();
-            return w;
+    std::unique_ptr<Workspace<T>> take() {
+        {
+            const std::lock_guard lock(mutex_);
+            if (!idle_.empty()) {
+                std::unique_ptr<Workspace<T>> w = std::move(idle_.back());
+                idle_.pop_back();
+                return w;
+            }
         }
-        auto w = std::make_unique<Workspace>();
-        for (const BandPlan& band : bands_)
-            w->grids.emplace_back(static_cast<size_t>(band.grid) * band.stride / kLanes, Lanes{});
-        w->boxes.assign(bands_.size(), Box{1 << 30, 0, 1 << 30, 0});
-        w->smooth = SmoothLight(domain_);
-        return w;
+        return std::make_unique<Workspace<T>>(spec_, periods_.back(), convolver_.padded());
     }
 
-    void give_back(std::unique_ptr<Workspace> w) {
+    void give_back(std::unique_ptr<Workspace<T>> w) {
         const std::lock_guard lock(mutex_);
         idle_.push_back(std::move(w));
     }
@@ -122,7 +143,7 @@ class CpuPlan final : public RenderPlan {
         return drawn;
     }
 
-    double deposit_cluster(const Clusters& c, int64_t i, Workspace& w) const {
+    double deposit_cluster(const Clusters& c, int64_t i, Workspace<T>& w) const {
         const Drawn drawn = draw_lots(c, i, w.table);
         const int64_t count = drawn.count;
         double mass = drawn.faint_mass;
@@ -132,88 +153,81 @@ class CpuPlan final : public RenderPlan {
         for (int64_t first = 0; first < count; first += kLanes) {
             sample_block(c, i, static_cast<uint32_t>(first), drawn.tail.u, w.table, block);
             const int used = static_cast<int>(std::min<int64_t>(kLanes, count - first));
-            for (int l = 0; l < used; ++l) {
-                mass += block.mass[l];
-                deposit_star(block.x[l], block.y[l], &block.flux[0][l], kLanes, w);
-            }
+            for (int l = 0; l < used; ++l) mass += block.mass[l];
             if (binaries) mass += std::accumulate(block.companion, block.companion + used, 0.0);
+            place(block, w);
+            add(w, used);
         }
         return mass;
     }
 
-    void set_smooth(const Clusters& c, int64_t i, const Drawn& drawn, Workspace& w) const {
-        int modes = 0;
-        for (size_t b = 0; b < bands_.size(); ++b) {
+    void place(const StarBlock& block, Workspace<T>& w) const {
+        for (int l = 0; l < kLanes; ++l) {
+            w.x[l] = block.x[l];
+            w.y[l] = block.y[l];
+        }
+        for (int b = 0; b < spec_.n_bands; ++b)
+            for (int l = 0; l < kLanes; ++l) w.flux[l * kFluxStep + b] = block.flux[b][l];
+    }
+
+    // Puts the first `used` stars of the workspace down.
+    void add(Workspace<T>& w, int used) const {
+        std::fill(w.x + used, w.x + kLanes, kNowhere);
+        w.canvas.add({w.x, w.y, w.flux, kFluxStep}, window_);
+    }
+
+    void set_smooth(const Clusters& c, int64_t i, const Drawn& drawn, Workspace<T>& w) const {
+        bool any = false;
+        for (int b = 0; b < spec_.n_bands; ++b) {
             w.smooth_flux[b] = static_cast<float>(drawn.faint_count * drawn.tail.flux[b]);
-            if (w.smooth_flux[b] > 0.0f) modes = std::max(modes, bands_[b].modes);
+            any = any || w.smooth_flux[b] > 0.0f;
         }
-        if (modes > 0) w.smooth.build(c, i, margin_, modes);
+        if (any) w.smooth.build(c, i, spec_.margin, periods_.back().modes);
     }
 
-    // `flux` of band b is flux[b * step]. A star too far out to reach the frame, or a dark one, leaves nothing.
-    void deposit_star(double x, double y, const float* flux, int step, Workspace& w) const {
-        for (size_t b = 0; b < bands_.size(); ++b) {
-            if (flux[b * step] == 0.0f) continue;
-            const BandPlan& band = bands_[b];
-            const double cells = static_cast<double>(band.grid) / domain_;
-            const double gx = (x + margin_) * cells, gy = (y + margin_) * cells;
-            // the negation catches what is not a number too
-            if (!(gx > 0.0 && gx < band.grid && gy > 0.0 && gy < band.grid)) continue;
-            deposit_in_band(band, gx, gy, flux[b * step], reinterpret_cast<float*>(w.grids[b].data()), w.boxes[b]);
+    // Convolves every band into the image and leaves the canvas empty for the next one.
+    void finish(Workspace<T>& w, int psf, float* image) const {
+        const bool smooth = *std::max_element(w.smooth_flux, w.smooth_flux + spec_.n_bands) > 0.0f;
+        if (w.canvas.empty() && !smooth) {
+            std::fill(image, image + image_size_, 0.0f);
+            return;
         }
+        const Box box = w.canvas.box(window_.taps);
+        const SmoothSource<T> source(w.smooth, w.smooth_flux);
+        // smooth light lies all over the largest domain
+        const Period<T>& period = smooth ? periods_.back() : smallest(box);
+        convolver_.run(w.canvas, box, period, psf, smooth ? &source : nullptr, image, w.scratch);
+        w.canvas.clear(box);
     }
 
-    static void deposit_in_band(const BandPlan& band, double gx, double gy, float flux, float* grid, Box& box) {
-        const int taps = band.window.taps;
-        float zx, zy;
-        const int ix = first_tap(gx, taps, zx), iy = first_tap(gy, taps, zy);
-        if (ix < 0 || iy < 0 || ix + taps > band.grid || iy + taps > band.grid) return;
-        box.x0 = std::min(box.x0, ix);
-        box.x1 = std::max(box.x1, ix + taps);
-        box.y0 = std::min(box.y0, iy);
-        box.y1 = std::max(box.y1, iy + taps);
-        switch (taps) {
-            case 2: deposit<2>(grid, band.stride, ix, iy, zx, zy, flux, band.window); break;
-            case 3: deposit<3>(grid, band.stride, ix, iy, zx, zy, flux, band.window); break;
-            case 4: deposit<4>(grid, band.stride, ix, iy, zx, zy, flux, band.window); break;
-            case 5: deposit<5>(grid, band.stride, ix, iy, zx, zy, flux, band.window); break;
-            case 6: deposit<6>(grid, band.stride, ix, iy, zx, zy, flux, band.window); break;
-            case 7: deposit<7>(grid, band.stride, ix, iy, zx, zy, flux, band.window); break;
-            default: deposit<8>(grid, band.stride, ix, iy, zx, zy, flux, band.window); break;
-        }
+    // The smallest domain in which no star's light wraps round into the frame, and no star's window into another's.
+    const Period<T>& smallest(const Box& box) const {
+        const double cells = spec_.cells_per_pixel, half = window_.half_width;
+        // a star lies between half a window less one cell, and half a window, right of its first cell
+        const double low = (std::min(box.x0, box.y0) - 1 + half) / cells - spec_.margin;
+        const double high = (std::max(box.x1, box.y1) - half) / cells - spec_.margin;
+        const double needed = std::max(spec_.size - 1 - low, high) + spec_.reach;
+        const int width = std::max(box.x1 - box.x0, box.y1 - box.y0);
+        for (const Period<T>& period : periods_)
+            if (period.pixels >= needed && period.cells >= width) return period;
+        return periods_.back();
     }
 
-    // Convolves every band into the image and leaves the grids empty for the next one.
-    void finish(Workspace& w, float* image) const {
-        for (size_t b = 0; b < bands_.size(); ++b) {
-            float* grid = reinterpret_cast<float*>(w.grids[b].data());
-            float* out = image + static_cast<int64_t>(b) * size_ * size_;
-            Box& box = w.boxes[b];
-            const SmoothSource smooth(w.smooth, w.smooth_flux[b]);
-            const ModeSource* more = w.smooth_flux[b] > 0.0f ? &smooth : nullptr;
-            if (box.x1 <= box.x0) box = {0, more ? 1 : 0, 0, 1};  // an empty corner stands for no stars
-            if (box.x1 <= box.x0) {
-                std::fill(out, out + static_cast<int64_t>(size_) * size_, 0.0f);
-                box = {1 << 30, 0, 1 << 30, 0};
-                continue;
-            }
-            convolver_.run(bands_[b], grid, box, more, out, w.scratch);
-            const int64_t stride = bands_[b].stride;
-            std::fill(grid + box.y0 * stride, grid + box.y1 * stride, 0.0f);
-            box = {1 << 30, 0, 1 << 30, 0};
-        }
-    }
-
-    int size_, domain_, margin_;
-    Convolver convolver_;
-    std::vector<BandPlan> bands_;
+    PlanSpec spec_;
+    int64_t image_size_;
+    WindowTaps<T> window_;
+    Convolver<T> convolver_;
+    std::vector<Period<T>> periods_;
     std::mutex mutex_;
-    std::vector<std::unique_ptr<Workspace>> idle_;
+    std::vector<std::unique_ptr<Workspace<T>>> idle_;
 };
 
 }  // namespace
 
-std::unique_ptr<RenderPlan> make_plan_here(const PlanSpec& spec) { return std::make_unique<CpuPlan>(spec); }
+std::unique_ptr<RenderPlan> make_plan_here(const PlanSpec& spec) {
+    if (spec.double_precision) return std::make_unique<CpuPlan<double>>(spec);
+    return std::make_unique<CpuPlan<float>>(spec);
+}
 
 }  // namespace CLUSTERCNN_ISA
 }  // namespace clustercnn

@@ -43,7 +43,7 @@ class SmoothLight {
     };
 
     SmoothLight() = default;
-    explicit SmoothLight(int domain) : domain_(domain), forward_(domain, -1), a_(domain), b_(domain) {}
+    explicit SmoothLight(int domain) : domain_(domain), forward_(domain), a_(domain), b_(domain) {}
 
     void build(const Clusters& c, int64_t i, int margin, int modes) {
         eff_gaussians(c.scale[i], c.exponent[i], domain_, gaussians_);
@@ -79,14 +79,15 @@ class SmoothLight {
     void wide(size_t g, const double (&centre)[2]) {
         const size_t count = std::min<size_t>(kLanes / 2, gaussians_.size() - g);
         for (int x = 0; x < domain_; ++x) {
-            a_[x] = Complex{};
+            a_[x] = Complex<float>{};
             for (size_t l = 0; l < 2 * count; ++l) {
                 const Gaussian& gauss = gaussians_[g + l / 2];
                 const double d = (x - centre[l % 2]) / gauss.sigma;
                 a_[x].re[l] = float(std::sqrt(gauss.share) * std::exp(-0.5 * d * d) / (gauss.sigma * std::sqrt(2.0 * std::numbers::pi)));
             }
         }
-        const Complex* f = forward_.run(a_.data(), b_.data());
+        forward_.run(a_.data(), b_.data());
+        const Complex<float>* f = b_.data();
         for (size_t l = 0; l < 2 * count; ++l) {
             reach_[g + l / 2] = std::min(modes_, domain_ / 2 - 1);
             for (int k = 0; k <= reach_[g + l / 2]; ++k) spectrum(g + l / 2, l % 2)[k] = {f[k].re[l], f[k].im[l]};
@@ -94,46 +95,50 @@ class SmoothLight {
     }
 
     int domain_ = 0, modes_ = 0;
-    BatchFft forward_;
-    std::vector<Complex> a_, b_;
+    BatchFft<float, -1> forward_;
+    std::vector<Complex<float>> a_, b_;
     std::vector<Gaussian> gaussians_;
     std::vector<Mode> spectra_;
     std::vector<int> reach_;
 };
 
-// The smooth light of one cluster in one band.
-class SmoothSource final : public ModeSource {
+// The smooth light of one cluster: `flux` [bands].
+template <class T>
+class SmoothSource final : public ModeSource<T> {
   public:
-    SmoothSource(const SmoothLight& light, float flux) : light_(light), flux_(flux) {}
+    SmoothSource(const SmoothLight& light, const float* flux) : light_(light), flux_(flux) {}
 
-    void add(const BandPlan& band, int block, Complex* modes) const override {
+    void add(int band, const BandTransfer<T>& transfer, int block, Complex<T>* modes) const override {
+        if (!(flux_[band] > 0.0f)) return;
+        const float* response = transfer.response.data();
+        Complex<T>* middle = modes + transfer.reach[block];
         for (size_t g = 0; g < light_.size(); ++g) {
-            const int reach = std::min(light_.reach(g), band.modes);
-            if (block * kLanes > reach) continue;
-            const Complex rows = column(band, block, g, reach);
+            const int highest = std::min(light_.reach(g), transfer.modes);
+            if (block * kLanesOf<T> > highest) continue;
+            const Complex<T> rows = column(flux_[band], response, block, g, highest);
             const SmoothLight::Mode* along_x = light_.spectrum(g, 0);
-            for (int k = 0; k <= reach; ++k) {
-                const float re = along_x[k].re * band.response[k], im = along_x[k].im * band.response[k];
-                modes[k] = modes[k] + times(rows, re, im);
-                if (k > 0) modes[band.grid - k] = modes[band.grid - k] + times(rows, re, -im);
+            for (int k = 0; k <= std::min(highest, transfer.reach[block]); ++k) {
+                const T re = along_x[k].re * response[k], im = along_x[k].im * response[k];
+                middle[k] = middle[k] + times(rows, re, im);
+                if (k > 0) middle[-k] = middle[-k] + times(rows, re, -im);
             }
         }
     }
 
   private:
-    Complex column(const BandPlan& band, int block, size_t g, int reach) const {
-        Complex rows{};
+    Complex<T> column(float flux, const float* response, int block, size_t g, int highest) const {
+        Complex<T> rows{};
         const SmoothLight::Mode* along_y = light_.spectrum(g, 1);
-        for (int l = 0; l < kLanes && block * kLanes + l <= reach; ++l) {
-            const int k = block * kLanes + l;
-            rows.re[l] = flux_ * along_y[k].re * band.response[k];
-            rows.im[l] = flux_ * along_y[k].im * band.response[k];
+        for (int l = 0; l < kLanesOf<T> && block * kLanesOf<T> + l <= highest; ++l) {
+            const int k = block * kLanesOf<T> + l;
+            rows.re[l] = flux * along_y[k].re * response[k];
+            rows.im[l] = flux * along_y[k].im * response[k];
         }
         return rows;
     }
 
     const SmoothLight& light_;
-    float flux_;
+    const float* flux_;
 };
 
 }  // namespace CLUSTERCNN_ISA

@@ -37,7 +37,7 @@ def worst(exact_image):
     return measure
 
 
-@pytest.mark.parametrize("tolerance", [1e-2, 1e-3, 1e-4, 1e-5])
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-3, 1e-4, 1e-5, 1e-6])
 def test_error_is_within_the_tolerance(make_renderer, worst, backend, tolerance):
     error = worst(make_renderer(backend, tolerance=tolerance), *stars(np.random.default_rng(7), 300, 64))
     assert (error <= tolerance).all(), error

@@ -167,6 +167,10 @@ class Survey:
             self.psfs[name] = band.load_psf(self.pixel_scale)
         return self.psfs[name]
 
+    def psf_library(self, name: str) -> tuple[Psf, ...]:
+        """The kernels of a band."""
+        return (self.psf(name),)
+
     def with_psfs(self, psfs: Mapping[str, Psf]) -> Survey:
         """The same survey with other kernels for the named bands."""
         for name in psfs:

@@ -18,7 +18,7 @@ from clustercnn.render.loops import normal_quantile, philox
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from clustercnn.render.plans import BandPlan, Frame
+    from clustercnn.render.plans import BandModes
 
 __all__ = ["FaintTail", "draw_lots", "eff_gaussians", "faint_tail", "gaussian_modes", "smooth_modes"]
 
@@ -124,20 +124,20 @@ def eff_gaussians(scale: float, exponent: float, widest: float) -> tuple[NDArray
     return scale / np.sqrt(2.0 * tau), STEP / math.gamma(nu) * tau**nu * np.exp(-tau)
 
 
-def gaussian_modes(shape: tuple[float, ...], frame: Frame, modes: int) -> tuple[NDArray, NDArray]:
+def gaussian_modes(shape: tuple[float, ...], domain: tuple[int, int], modes: int) -> tuple[NDArray, NDArray]:
     """Spectra over x and over y [gaussian, modes + 1] of the Gaussians that make up an EFF profile.
 
     Args:
         shape: x, y, scale (pixels), exponent 2 / (gamma - 2).
-        frame: the periodic domain; Gaussians wide against it are cut at its edge.
+        domain: pixels of the periodic domain before the frame, and its width; wide Gaussians are cut at its edge.
         modes: highest mode wanted.
     """
     x, y, scale, exponent = shape
-    n = frame.domain
+    margin, n = domain
     sigma, share = eff_gaussians(scale, exponent, WIDEST * n)
     k, pixel = np.arange(modes + 1), np.arange(n)
     spectra = []
-    for centre in (x + frame.margin, y + frame.margin):
+    for centre in (x + margin, y + margin):
         out = np.exp(-0.5 * (2 * np.pi / n * np.outer(sigma, k)) ** 2 - 2j * np.pi / n * k * centre)
         wide = sigma > NARROW * n
         sampled = np.exp(-0.5 * ((pixel - centre) / sigma[wide, None]) ** 2) / (sigma[wide, None] * np.sqrt(2 * np.pi))
@@ -148,7 +148,7 @@ def gaussian_modes(shape: tuple[float, ...], frame: Frame, modes: int) -> tuple[
     return spectra[0], spectra[1]
 
 
-def smooth_modes(spectra: tuple[NDArray, NDArray], band: BandPlan) -> NDArray[np.complex128]:
+def smooth_modes(spectra: tuple[NDArray, NDArray], band: BandModes) -> NDArray[np.complex128]:
     """Modes [ky from 0, kx from -modes] of the profile through the band's window, for a flux of 1."""
-    along_x, along_y = (v[:, : band.window.modes + 1] * band.response for v in spectra)
+    along_x, along_y = (v[:, : band.modes + 1] * band.response for v in spectra)
     return along_y.T @ np.concatenate([along_x[:, :0:-1].conj(), along_x], axis=1)

@@ -12,7 +12,7 @@ from clustercnn.errors import InvalidInput
 from clustercnn.physics.populations import Populations
 from clustercnn.physics.profiles import Eff
 from clustercnn.render.backends import ClusterColumns, load_native, make_backend
-from clustercnn.render.plans import plan_band, plan_frame
+from clustercnn.render.plans import plan_grid
 from clustercnn.render.settings import RenderSettings
 from clustercnn.render.variety import systems_per_star, variety_rows
 
@@ -72,10 +72,8 @@ class Renderer:
         self.survey, self.size = survey, int(size)
         self.settings = RenderSettings() if settings is None else settings
         self.populations = Populations(survey)
-        psfs = [survey.psf(name) for name in survey.band_names]
-        self.frame = plan_frame(self.size, psfs)
-        self.plans = tuple(plan_band(psf, self.frame, self.settings.tolerance) for psf in psfs)
-        self._backend = make_backend(backend, self.frame, self.plans, self.settings)
+        self.plan = plan_grid(self.size, [survey.psf_library(name) for name in survey.band_names], self.settings)
+        self._backend = make_backend(backend, self.plan, self.settings)
         self._radius2 = None if profile is None else _radius_table(profile)
         self._faint = np.array([_faint_row(band, survey.psf(band.name)) for band in survey.bands], dtype=np.float32).T
 
@@ -165,7 +163,7 @@ class Renderer:
             )
         shape = (n_band, self.size, self.size)
         out = np.empty(shape, dtype=np.float32) if out is None else check_out("out", out, shape)
-        self._backend.draw(x, y, flux, out)
+        self._backend.draw(x, y, flux, 0, out)
         return out
 
     def _clusters(self, params: ClusterParams, seed: int, first: int, indices: ArrayLike | None) -> ClusterColumns:
@@ -188,6 +186,7 @@ class Renderer:
             population=self.populations.rows(params.log_age, params.metallicity),
             mean_count=10.0**params.log_mass / mean_mass * systems_per_star(params, binaries.mean_q),
             shape=np.ascontiguousarray([params.a_v, x, y, scale, 2.0 / (params.gamma - 2.0)], dtype=np.float32),
+            psf=np.zeros(n, dtype=np.int32),
             radius2=self._radius2,
             faint_fraction=self.settings.faint_fraction,
             faint=np.ascontiguousarray(self._faint),

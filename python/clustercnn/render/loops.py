@@ -1,9 +1,7 @@
-"""The renderer as readable loops, compiled by numba: the fallback without the extension, and the specification.
+"""Random numbers and noise as readable loops, compiled by numba: the fallback without the extension, and the specification.
 
-Stars are drawn in ``star_loops``; random numbers, deposit and noise are here.
-
-Same random numbers, same tables, same window as the C++ core; single precision in the same places. Only the Fourier
-transforms are a library's.
+Stars are drawn in ``star_loops``, images in ``image_loops``. Same random numbers, same tables, same window as the C++
+core; single precision in the same places.
 """
 
 from __future__ import annotations
@@ -13,7 +11,7 @@ import math
 import numpy as np
 from numba import njit
 
-__all__ = ["deposit", "expose", "normal_quantile", "philox", "uniform"]
+__all__ = ["expose", "normal_quantile", "philox", "uniform"]
 
 KEY_STEP_0, KEY_STEP_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 FACTOR_0, FACTOR_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
@@ -51,40 +49,6 @@ def uniform(word):
     """Single-precision uniform in (0, 1)."""
     u = np.float32(word) * np.float32(2.0**-32) + np.float32(2.0**-33)
     return min(u, LARGEST_UNIFORM)
-
-
-@njit(cache=True)
-def deposit(x, y, flux, taps, frame, grid):
-    """Spreads stars over a band's grid.
-
-    Args:
-        x, y: [n] pixels.
-        flux: [n] e-/s.
-        taps: [degree + 1, w] polynomials of the window, highest degree first.
-        frame: (margin, domain) in pixels.
-        grid: float32 [M, M], added to.
-    """
-    margin, domain = frame
-    w, size = taps.shape[1], grid.shape[0]
-    cells = size / domain
-    weight = np.empty((2, w), dtype=np.float32)
-    for s in range(x.size):
-        gx, gy = (x[s] + margin) * cells, (y[s] + margin) * cells
-        if flux[s] == 0 or not (0.0 < gx < size and 0.0 < gy < size):
-            continue
-        ix, iy = math.ceil(gx - 0.5 * w), math.ceil(gy - 0.5 * w)
-        if ix < 0 or iy < 0 or ix + w > size or iy + w > size:
-            continue
-        zx = np.float32(2.0 * (ix - (gx - 0.5 * w)) - 1.0)
-        zy = np.float32(2.0 * (iy - (gy - 0.5 * w)) - 1.0)
-        for j in range(w):
-            px, py = taps[0, j], taps[0, j]
-            for d in range(1, taps.shape[0]):
-                px, py = px * zx + taps[d, j], py * zy + taps[d, j]
-            weight[0, j], weight[1, j] = px * flux[s], py
-        for j in range(w):
-            for i in range(w):
-                grid[iy + j, ix + i] += weight[1, j] * weight[0, i]
 
 
 @njit(cache=True)

@@ -1,4 +1,4 @@
-"""How a band is drawn to a stated error: grid, window, and the transfer function from star grid to pixels."""
+"""How star lists are drawn to a stated error: grid, window, domains, and the transfer from grid to pixels."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clustercnn.errors import InvalidInput
+from clustercnn.render.cost import drawing_cost
+from clustercnn.render.kernels import KernelSpectrum, fourier_series, friendly, kernel_spectrum
 from clustercnn.render.window import Window
 
 if TYPE_CHECKING:
@@ -16,151 +18,181 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from clustercnn.physics.psf import Psf
+    from clustercnn.render.settings import RenderSettings
 
-__all__ = ["BandPlan", "Frame", "plan_band", "plan_frame"]
+__all__ = ["BandModes", "GridPlan", "Period", "plan_grid"]
 
-# Share of the tolerance that each source of error may take; the rest is rounding and the slack of adding errors up
-MODES_SHARE, WINDOW_SHARE, FIT_SHARE = 0.3, 0.4, 0.1
-PAD = 3  # pixels beyond the kernel's reach, so that a star's window never crosses the domain's edge
-# Cost of drawing, in ns: per grid point and pass of the transform, per star and tap row. Measured on one core with
-# AVX-512; only their ratio matters, and the choice is flat about its optimum.
-COST_POINT, COST_ROW, TYPICAL_STARS = 0.07, 1.2, 1e4
+# Shares of the tolerance that modes left out may take; the window's aliases take what is left of BUDGET, fitting the
+# window's polynomials FIT_SHARE, and rounding the rest
+MODES_SHARES, BUDGET, FIT_SHARE = (0.45, 0.6, 0.75), 0.9, 0.03
+# Cells per pixel: eighths, so that domains, which are multiples of 8, hold whole cells; 5-smooth, as the transforms are
+DENSITIES = tuple(
+    n / 8 for n in (9, 10, 12, 15, 16, 18, 20, 24, 25, 27, 30, 32, 36, 40, 45, 48, 54, 60, 72, 80, 96, 128)
+)
+SCALES = (0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
+MOST_TAPS = 8
+SINGLE_PRECISION = (
+    1e-5  # the least tolerance for which single precision suffices: its rounding reaches 1e-6 of the peak
+)
+TYPICAL_STARS = 3e3  # of a cluster: what the choice of a grid is made for
 
 
-@dataclass(frozen=True)
-class Frame:
-    """Where the image lies in the periodic domain that Fourier transforms act on, in pixels.
+@dataclass(frozen=True, eq=False)
+class BandModes:
+    """What one band's kernels hold over a domain.
 
-    Args:
-        size: of the image.
-        margin: of the domain before it: the kernel's reach and a little more.
-        domain: its period; a star anywhere in it never wraps round into the image.
+    Attributes:
+        modes: the highest mode K along an axis.
+        radius: of the circle that holds the modes that matter.
+        response: float64 [K + 1], the window's transform.
+        transfer: complex128 [psf, K + 1, 2 K + 1]: kernel / window for ky from 0, kx from -K, scaled so that the inverse
+            transform over the domain gives e-/s per pixel.
+    """
+
+    modes: int
+    radius: float
+    response: NDArray[np.float64]
+    transfer: NDArray[np.complex128]
+
+
+@dataclass(frozen=True, eq=False)
+class Period:
+    """A periodic domain that Fourier transforms act on: its width in pixels and in cells, and each band's modes."""
+
+    pixels: int
+    cells: int
+    bands: tuple[BandModes, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class GridPlan:
+    """The drawing of one frame in all bands.
+
+    Attributes:
+        size: the frame is size x size pixels.
+        margin: pixels of the grid before the frame.
+        reach: pixels beyond the frame from which light comes: the widest kernel's radius.
+        cells_per_pixel: of the grid.
+        window: through which stars are put on it.
+        taps: float64 [degree + 1, taps], the window's polynomials.
+        periods: domains by rising size. An image is made over the smallest in which none of its stars' light wraps
+            round into the frame; the last holds every star that reaches it.
+        double_precision: whether single precision would not do.
+        error: predicted error over the peak.
     """
 
     size: int
     margin: int
-    domain: int
-
-
-@dataclass(frozen=True, eq=False)
-class BandPlan:
-    """One band's drawing.
-
-    Attributes:
-        window: the window and the grid it lives on.
-        taps: float32 [degree + 1, taps], the window's polynomials.
-        response: float32 [modes + 1], the window's transform.
-        transfer: complex64 [modes + 1, 2 modes + 1]: kernel / window for ky from 0, kx from -modes, scaled so that the
-            inverse transform over the domain gives e-/s per pixel.
-        error: predicted error over the peak.
-    """
-
+    reach: float
+    cells_per_pixel: float
     window: Window
-    taps: NDArray[np.float32]
-    response: NDArray[np.float32]
-    transfer: NDArray[np.complex64]
+    taps: NDArray[np.float64]
+    periods: tuple[Period, ...]
+    double_precision: bool
     error: float
 
 
-def plan_frame(size: int, psfs: Sequence[Psf]) -> Frame:
-    """The smallest domain of an FFT-friendly size that holds the frame and every kernel's reach on both sides."""
-    margin = int(np.ceil(max(psf.radius for psf in psfs))) + PAD
-    return Frame(size, margin, next(_friendly(size + 2 * margin)))
-
-
-def plan_band(psf: Psf, frame: Frame, tolerance: float) -> BandPlan:
+def plan_grid(size: int, psfs: Sequence[Sequence[Psf]], settings: RenderSettings) -> GridPlan:
     """The cheapest grid and window whose predicted error is below the tolerance.
 
-    The error is counted against the peak of a single star in the worst place, between four pixels: errors of modes
-    left out, plus each mode's aliases weighted by the kernel's amplitude there, over the kernel's value there.
+    Args:
+        size: of the frame, pixels.
+        psfs: [band][psf], as many in each band.
+        settings: ``tolerance`` and, where they are given, ``taps``.
 
     Raises:
-        InvalidInput: no grid meets the tolerance (the kernel is too coarsely sampled).
+        InvalidInput: no grid meets the tolerance.
     """
-    kernel = _kernel_modes(psf, frame.domain)
-    weight = np.abs(kernel)
-    total = weight.sum()
-    peak = _value_between_pixels(kernel, frame.domain) / total
-    modes = _modes_needed(weight, MODES_SHARE * tolerance * peak)
-    marginal = _marginal(weight, modes) / total
-    best: tuple[float, Window, float] | None = None
-    for taps in range(2, 9):
-        for grid in _friendly(2 * modes + 2):
-            cost = COST_POINT * grid**2 * np.log2(grid) + COST_ROW * TYPICAL_STARS * (taps + 2)
-            if grid > 6 * modes or (best is not None and cost >= best[0]):
-                break
-            window = Window(taps, grid, modes)
-            error = 2.0 * float(marginal @ window.alias()) / peak
-            if error <= WINDOW_SHARE * tolerance and taps / 2 + 1 <= PAD * grid / frame.domain:
-                best = (cost, window, error)
-                break
-    if best is None:
-        raise InvalidInput(
-            f"tolerance: {tolerance:g} cannot be met with a kernel sampled {psf.oversample} times per pixel"
-        )
-    _, window, error = best
-    return BandPlan(
-        window,
+    tolerance = settings.tolerance
+    choice = _cheapest([[kernel_spectrum(psf) for psf in band] for band in psfs], tolerance, settings.taps)
+    window, density, cutoffs = choice.window, choice.density, choice.cutoffs
+    reach = max(psf.radius for band in psfs for psf in band)
+    half_window = window.taps / 2 + 1
+    return GridPlan(
+        size=size,
+        margin=int(np.ceil(reach + half_window / density)),
+        reach=reach,
+        cells_per_pixel=density,
+        window=window,
         taps=window.polynomials(FIT_SHARE * tolerance),
-        response=window.transform(np.arange(modes + 1)).astype(np.float32),
-        transfer=_transfer(kernel, window, frame),
-        error=error + MODES_SHARE * tolerance,
+        periods=tuple(
+            Period(
+                pixels,
+                round(pixels * density),
+                tuple(_band_modes(band, pixels, density, c, window) for band, c in zip(psfs, cutoffs, strict=True)),
+            )
+            for pixels in _domains(size, reach, 2 * half_window / density)
+        ),
+        double_precision=tolerance < SINGLE_PRECISION,
+        error=choice.error,
     )
 
 
-def _friendly(least: int) -> Iterator[int]:
-    """Even numbers 2^a 3^b 5^c from ``least`` up."""
-    n = least + least % 2
-    while True:
-        rest = n
-        for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            yield n
-        n += 2
+@dataclass(frozen=True)
+class _Choice:
+    cost: float
+    window: Window
+    density: float
+    cutoffs: tuple[float, ...]
+    error: float
 
 
-def _kernel_modes(psf: Psf, domain: int) -> NDArray[np.complex128]:
-    """The kernel's Fourier series over the domain, [n, n] with n = oversample * domain, mode 0 first."""
-    n, size = psf.oversample * domain, psf.image.shape[0]
-    padded = np.zeros((n, n))
-    padded[:size, :size] = psf.image
-    centred = np.roll(padded, (-(size // 2), -(size // 2)), axis=(0, 1))
-    modes = np.fft.fft2(centred) / psf.oversample**2
-    if n % 2 == 0:  # the Nyquist mode has no partner; a band-limited interpolant has none of it
-        modes[n // 2] = 0.0
-        modes[:, n // 2] = 0.0
-    return modes
+def _cheapest(spectra: list[list[KernelSpectrum]], tolerance: float, taps: int) -> _Choice:
+    """The cheapest grid density and window among all that meet the tolerance; ``taps`` 0 leaves their number free."""
+    best: _Choice | None = None
+    for share in MODES_SHARES:
+        cutoffs = tuple(max(s.cutoff(share * tolerance) for s in band) for band in spectra)
+        for width in [taps] if taps else range(2, MOST_TAPS + 1):
+            for density in DENSITIES:
+                cost = drawing_cost(density, width, cutoffs, TYPICAL_STARS)
+                if best is not None and cost >= best.cost:
+                    break
+                window, error = _best_window(width, density, spectra, cutoffs)
+                if error <= (BUDGET - share) * tolerance:
+                    best = _Choice(cost, window, density, cutoffs, error + share * tolerance)
+                    break
+    if best is None:
+        with_taps = f" with {taps} taps" if taps else ""
+        raise InvalidInput(f"tolerance: {tolerance:g} cannot be met{with_taps} for kernels as sharp as these")
+    return best
 
 
-def _value_between_pixels(kernel: NDArray[np.complex128], domain: int) -> float:
-    """The band-limited kernel half a pixel off in x and in y, in units where its centre is the sum of the modes."""
-    n = kernel.shape[0]
-    shift = np.exp(1j * np.pi * np.fft.fftfreq(n, 1.0 / n) / domain)
-    return float(np.abs(shift @ kernel @ shift))
+def _best_window(
+    taps: int, density: float, spectra: list[list[KernelSpectrum]], cutoffs: tuple[float, ...]
+) -> tuple[Window, float]:
+    """The window of least error, and its error in the worst band."""
+    highest = max(min(c, float(s.frequency.max())) for band, c in zip(spectra, cutoffs, strict=True) for s in band)
+    oversampling = density / (2 * highest)
+    best: tuple[Window, float] = (Window(taps, 1.0), np.inf)
+    if oversampling <= 1.0:
+        return best
+    frequency = np.linspace(0.0, highest, 48)
+    for scale in SCALES:
+        window = Window.for_oversampling(taps, oversampling, scale)
+        alias = window.alias(frequency / density)
+        error = max(s.window_error(frequency, alias, c) for band, c in zip(spectra, cutoffs, strict=True) for s in band)
+        if error < best[1]:
+            best = (window, error)
+    return best
 
 
-def _modes_needed(weight: NDArray[np.float64], allowed: float) -> int:
-    """The lowest K so that modes beyond it, in x or y, hold less than ``allowed`` of the summed amplitude."""
-    n = weight.shape[0]
-    mode = np.abs(np.fft.fftfreq(n, 1.0 / n)).astype(int)
-    ring = np.maximum.outer(mode, mode)
-    amplitude = np.bincount(ring.ravel(), weights=weight.ravel())
-    beyond = 1.0 - np.cumsum(amplitude) / amplitude.sum()
-    return max(int(np.argmax(beyond <= allowed)), 2)
+def _domains(size: int, reach: float, window: float) -> Iterator[int]:
+    """Widths in pixels: for stars inside the frame, for those up to half the reach outside, and for all.
+
+    ``window`` pixels are added to the last, which must hold the windows of stars on both sides too.
+    """
+    least = next(friendly(int(np.ceil(size + reach + 0.5))))
+    middle = next(friendly(int(np.ceil(size + 1.5 * reach + 0.5))))
+    most = next(friendly(int(np.ceil(size + 2 * reach + window))))
+    yield from sorted({min(least, most), middle if middle < 0.9 * most else most, most})
 
 
-def _marginal(weight: NDArray[np.float64], modes: int) -> NDArray[np.float64]:
-    """Amplitude summed over y for |kx| = 0 .. modes."""
-    columns = weight.sum(axis=0)
-    both = columns[: modes + 1].copy()
-    both[1:] += columns[-1 : -modes - 1 : -1]
-    return both
-
-
-def _transfer(kernel: NDArray[np.complex128], window: Window, frame: Frame) -> NDArray[np.complex64]:
-    kx = np.arange(-window.modes, window.modes + 1)
-    response = window.transform(np.arange(window.modes + 1))
-    part = kernel[: window.modes + 1][:, kx] / np.outer(response, response[np.abs(kx)])
-    return np.ascontiguousarray(part / frame.domain**2, dtype=np.complex64)
+def _band_modes(psfs: Sequence[Psf], pixels: int, density: float, cutoff: float, window: Window) -> BandModes:
+    nyquist = max(psf.oversample for psf in psfs) * pixels // 2
+    modes = min(max(int(cutoff * pixels), 1), nyquist - 1)
+    response = window.transform(np.arange(modes + 1) / (density * pixels))
+    kx, radius = np.abs(np.arange(-modes, modes + 1)), cutoff * pixels
+    scale = pixels**2 * np.outer(response, response[kx])
+    inside = np.hypot.outer(np.arange(modes + 1), kx) <= radius  # exactly, so that every backend leaves out the same
+    transfer = [np.where(inside, fourier_series(psf, pixels, modes)[modes:] / scale, 0.0) for psf in psfs]
+    return BandModes(modes, radius, response, np.stack(transfer))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from clustercnn.physics import Survey
 
-__all__ = ["LARGEST_FIELD", "FieldStep", "Tile", "checked_out", "draw_field", "stream_field", "thread_count"]
+__all__ = ["LARGEST_FIELD", "FieldStep", "Tile", "checked_out", "draw_field", "stream_field"]
 
 LARGEST_FIELD = 65536  # pixels on a side
 _SMALLEST_TILE, _LARGEST_FRAME = 32, 2048  # pixels; the second is the renderer's
@@ -131,7 +130,7 @@ def stream_field(
         ``light``). Both are overwritten by the next ones.
     """
     _checked_size(size)
-    threads = thread_count(threads)
+    threads = RenderSettings(threads=threads).n_threads
     bands = len(survey.bands)
     reach = int(np.ceil(max(survey.psf(name).radius for name in survey.band_names))) + _PAD
     if isinstance(tile, bool) or not isinstance(tile, int) or not _SMALLEST_TILE <= tile <= _LARGEST_FRAME - 2 * reach:
@@ -159,17 +158,6 @@ def stream_field(
             strip.advance()
             if smooth:
                 smooth.advance()
-
-
-def thread_count(threads: int) -> int:
-    """The number of threads in effect; 0 means every core this process may use.
-
-    Raises:
-        InvalidInput: not a whole number of at least 0.
-    """
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 0:
-        raise InvalidInput(f"threads: {threads!r}; a whole number >= 0 is allowed")
-    return threads or len(os.sched_getaffinity(0))
 
 
 class _Painter:

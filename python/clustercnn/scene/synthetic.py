@@ -9,12 +9,13 @@ import numpy as np
 
 from clustercnn.errors import InvalidInput
 from clustercnn.physics import Imf, StellarTable
+from clustercnn.render import RenderSettings
 from clustercnn.scene.counters import check_seed, generator
 from clustercnn.scene.disc import Disc
 from clustercnn.scene.field_stars import FieldStars
 from clustercnn.scene.mosaics import Mosaic
 from clustercnn.scene.population import AgeBin, age_bins, flux_at_snr, pixel_parsec, star_formation_history
-from clustercnn.scene.streaming import FieldStep, checked_out, stream_field, thread_count
+from clustercnn.scene.streaming import FieldStep, checked_out, stream_field
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +107,7 @@ def synthetic_field(
     """
     if size < 64:
         raise InvalidInput(f"size: {size}; at least 64 pixels are allowed")
-    settings, threads = settings or FieldSettings(), thread_count(threads)
+    settings, threads = settings or FieldSettings(), RenderSettings(threads=threads).n_threads
     shape = (len(survey.bands), size, size)
     data = np.empty(shape, dtype=np.float32) if out is None else checked_out(out, shape)
     key = (check_seed(seed), index)

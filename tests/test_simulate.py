@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -50,6 +51,27 @@ def test_bad_requests_are_refused_before_work_starts(tmp_path, monkeypatch, over
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InvalidInput, match=message):
         simulate(config(*overrides), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_said_before_work_starts(tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=10**9))
+    # 3 bands of 8192 x 8192 pixels: data and weight in files, and the data once more while they are made
+    with pytest.raises(
+        InvalidInput, match=r"out: .* needs 2\.42 GB, and 1\.00 GB are free in .*; choose another place"
+    ):
+        simulate(config("mosaic.size=8192", f"out={tmp_path / 'new' / 'galaxy'}"), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RuntimeError("no light")
+
+    # by the module's name: the package's attribute of that name is the function
+    monkeypatch.setattr(sys.modules["clustercnn.scene.mock_mosaic"], "expose", fail)
+    with pytest.raises(RuntimeError, match="no light"):
+        simulate(config("mosaic.size=256", "mosaic.clusters=1", f"out={tmp_path / 'galaxy'}"), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

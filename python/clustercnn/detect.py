@@ -29,18 +29,11 @@ def check(config: Mapping[str, Any]) -> None:
 def detect(config: Mapping[str, Any]) -> None:
     """Slide the network over images; write the candidates and the map, if wanted; see ``conf/detect.yaml``."""
     check(config)
-    from clustercnn.inference import (
-        Predictor,
-        SearchSettings,
-        grid_points,
-        progress_bar,
-        read_images,
-        search,
-        write_table,
-    )
+    from clustercnn.inference import Predictor, SearchSettings, grid_points, read_images, search, write_table
     from clustercnn.inference.catalogues import Catalogue
     from clustercnn.inference.results import TABLE_SUFFIXES, check_samples, results_table, table_meta
     from clustercnn.inference.tiling import write_map
+    from clustercnn.progress import progress_bar
     from clustercnn.scene.files import check_output_file
 
     settings = SearchSettings(**config["search"])

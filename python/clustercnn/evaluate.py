@@ -54,7 +54,8 @@ def evaluate(config: Mapping[str, Any]) -> None:
     """Draw mocks, let the network answer, write ``metrics.json`` and ``figures/``; see ``conf/evaluate.yaml``."""
     check(config)
     from clustercnn.evaluation import evaluate_artefact, summary
-    from clustercnn.inference import Predictor, progress_bar
+    from clustercnn.inference import Predictor
+    from clustercnn.progress import progress_bar
     from clustercnn.scene import build_scenes
     from clustercnn.scene.files import check_output_folder
 

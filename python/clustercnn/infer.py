@@ -29,9 +29,10 @@ def check(config: Mapping[str, Any]) -> None:
 def infer(config: Mapping[str, Any]) -> None:
     """Read a model, images and a catalogue; write the table of answers; see ``conf/infer.yaml``."""
     check(config)
-    from clustercnn.inference import Predictor, progress_bar, read_catalogue, read_images, results_table, write_table
+    from clustercnn.inference import Predictor, read_catalogue, read_images, results_table, write_table
     from clustercnn.inference.images import check_bands
     from clustercnn.inference.results import TABLE_SUFFIXES, check_samples, table_meta
+    from clustercnn.progress import progress_bar
     from clustercnn.scene.files import check_output_file
 
     out = check_output_file(config["out"], suffixes=TABLE_SUFFIXES, overwrite=config["overwrite"])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import math
 from typing import TYPE_CHECKING, Any
 
 from clustercnn.cli import run_command
 from clustercnn.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 __all__ = ["main", "simulate"]
@@ -35,12 +35,13 @@ def simulate(config: Mapping[str, Any], folder: Path) -> None:  # noqa: ARG001
 
 
 def _stamps(config: Mapping[str, Any], n: int) -> None:
+    from clustercnn.progress import progress_bar
     from clustercnn.scene import build_scenes, write_stamps
     from clustercnn.scene.files import check_output_file
 
     check_output_file(config["out"], suffixes=(".h5", ".hdf5"), overwrite=config["overwrite"])
     scenes = build_scenes(config)
-    with _progress("stamps", n) as advance:
+    with progress_bar("stamps", n, quiet=config["quiet"]) as advance:
         path = write_stamps(
             config["out"], scenes, n, seed=config["seed"], overwrite=config["overwrite"], progress=advance
         )
@@ -49,38 +50,33 @@ def _stamps(config: Mapping[str, Any], n: int) -> None:
 
 def _mosaic(config: Mapping[str, Any]) -> None:
     from clustercnn.physics import Prior, Survey
-    from clustercnn.scene import check_room, field_settings, mock_mosaic, write_mock
-    from clustercnn.scene.files import check_output_folder
+    from clustercnn.progress import step_bar
+    from clustercnn.scene import check_room, field_settings, fill_mosaic, mosaic_bytes, write_mock
+    from clustercnn.scene.files import check_disk_space, check_output_folder, scratch_array
 
     if config["scene"]["kind"] != "synthetic":
         raise InvalidInput(f"scene: {config['scene']['kind']!r}; a mosaic needs scene=synthetic")
     folder = check_output_folder(config["out"], overwrite=config["overwrite"])
     survey, prior = Survey.from_dict(config["survey"]), Prior.from_dict(config["prior"])
-    options = config["mosaic"]
-    check_room(options["clusters"], size=options["size"], separation=options["separation"])
-    with _progress("clusters", options["clusters"]) as advance:
-        mosaic, truth = mock_mosaic(
-            survey,
-            prior,
-            size=options["size"],
-            clusters=options["clusters"],
-            separation=options["separation"],
-            seed=config["seed"],
-            field=field_settings(config["scene"]["field"]),
-            progress=advance,
-        )
-    for path in write_mock(folder, mosaic, truth, survey, seed=config["seed"]):
-        _say(str(path))
-
-
-@contextmanager
-def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda count: bar.update(task, advance=count)
+    field, options = field_settings(config["scene"]["field"]), config["mosaic"]
+    size = options["size"]
+    check_room(options["clusters"], size=size, separation=options["separation"])
+    shape = (len(survey.bands), size, size)
+    check_disk_space(folder, mosaic_bytes(shape[0], shape[1:]) + 4 * math.prod(shape))
+    with scratch_array(folder.parent, shape) as out:
+        with step_bar(quiet=config["quiet"]) as progress:
+            mosaic, truth = fill_mosaic(
+                out,
+                survey,
+                prior,
+                clusters=options["clusters"],
+                separation=options["separation"],
+                seed=config["seed"],
+                field=field,
+                progress=progress,
+            )
+        for path in write_mock(folder, mosaic, truth, survey, seed=config["seed"]):
+            _say(str(path))
 
 
 def _say(text: str) -> None:

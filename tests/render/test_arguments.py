@@ -105,7 +105,8 @@ def test_without_the_extension_numba_draws(survey, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "change", [{"tolerance": 1e-7}, {"tolerance": 0.1}, {"threads": -1}, {"taps": 1}, {"taps": 9}, {"instruction_set": "sse"}]
+    "change",
+    [{"tolerance": 1e-7}, {"tolerance": 0.1}, {"threads": -1}, {"taps": 1}, {"taps": 9}, {"instruction_set": "sse"}],
 )
 def test_settings(change):
     with pytest.raises(InvalidInput, match=next(iter(change))):

@@ -9,7 +9,7 @@ from astropy.table import QTable
 from astropy.wcs import WCS
 
 from clustercnn.errors import InvalidInput
-from clustercnn.scene import FieldSettings, fits_output, mock_mosaic, read_mosaics, write_mock
+from clustercnn.scene import FieldSettings, check_room, fits_output, mock_mosaic, mosaic_bytes, read_mosaics, write_mock
 from clustercnn.scene.mock_mosaic import place_clusters
 
 SEED = 6
@@ -133,3 +133,34 @@ def test_no_room_is_an_error():
 def test_small_mosaics_are_refused(survey, prior):
     with pytest.raises(InvalidInput, match=r"mosaic\.size: 128; at least 256"):
         mock_mosaic(survey, prior, size=128, clusters=1, seed=1)
+
+
+def test_huge_mosaics_are_refused():
+    with pytest.raises(InvalidInput, match=r"mosaic\.size: 70000; at least 256 and at most 65536"):
+        check_room(0, size=70000, separation=40.0)
+
+
+def test_the_size_of_the_files_is_known(mock, survey, tmp_path):
+    mosaic, truth = mock
+    paths = write_mock(tmp_path / "galaxy", mosaic, truth, survey, seed=SEED)
+    written = sum(path.stat().st_size for path in paths[:-1])
+    known = mosaic_bytes(3, (256, 256))
+    assert written <= known < 1.2 * written  # headers may be longer than these
+
+
+def test_files_follow_the_standard(mock, survey, tmp_path):
+    mosaic, truth = mock
+    for path in write_mock(tmp_path / "galaxy", mosaic, truth, survey, seed=SEED)[:-1]:
+        with fits.open(path) as hdus:
+            hdus.verify("exception")
+            assert [hdu.name for hdu in hdus] == ["PRIMARY", "SCI", "WHT"]
+            assert hdus[1].data.dtype == np.dtype(">f4")
+        assert path.stat().st_size % 2880 == 0
+
+
+def test_invalid_pixels_are_nan_of_no_weight(mock, survey, tmp_path):
+    valid = np.ones((256, 256), bool)
+    valid[10:20, 30:40] = False
+    (path, *_) = fits_output.write_mosaics(tmp_path, replace(mock[0], valid=valid), survey).values()
+    np.testing.assert_array_equal(np.isnan(fits.getdata(path, "SCI")), ~valid)
+    np.testing.assert_array_equal(fits.getdata(path, "WHT") > 0, valid)

@@ -11,7 +11,6 @@ from clustercnn.inference.flags import flag_names as flag_names
 from clustercnn.inference.images import read_images as read_images
 from clustercnn.inference.posterior import Posterior as Posterior
 from clustercnn.inference.predict import Predictor as Predictor
-from clustercnn.inference.progress import progress_bar as progress_bar
 from clustercnn.inference.results import results_table as results_table
 from clustercnn.inference.results import write_table as write_table
 from clustercnn.inference.stamps import cut_stamps as cut_stamps
@@ -36,7 +35,6 @@ __all__ = [
     "grid_points",
     "load_artefact",
     "presence_map",
-    "progress_bar",
     "read_catalogue",
     "read_images",
     "results_table",

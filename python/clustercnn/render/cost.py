@@ -33,6 +33,6 @@ def star_work(taps: int, bands: int) -> int:
 
 
 def drawing_cost(density: float, taps: int, cutoffs: tuple[float, ...], stars: float) -> float:
-    """ns for an image of that many stars."""
+    """The time for an image of that many stars, ns."""
     per_star = COST_STAR + COST_VECTOR * star_work(taps, len(cutoffs))
     return COST_TRANSFORM * transform_work(density, cutoffs) + stars * per_star

@@ -21,8 +21,10 @@ class Transform(NamedTuple):
 
     Attributes:
         radices: int64 [pass].
-        twiddles: [all, 2] (re, im): for each pass but the last, exp(± 2 pi i j q / length) for j, then q = 1 .. radix - 1.
-        constants: sign; 1/2 and sin(60°) of radix 3; cosines and sines of 72° and 144° of radix 5; sines carry the sign.
+        twiddles: [all, 2] (re, im): for each pass but the last, exp(± 2 pi i j q / length) for each j and in it for
+            q = 1 .. radix - 1.
+        constants: the sign; 1/2 and sin(60°) of radix 3; cosines and sines of 72° and 144° of radix 5. Sines carry the
+            sign.
         position: int64 [n], where mode k lies after the last pass.
     """
 

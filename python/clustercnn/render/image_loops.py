@@ -1,4 +1,4 @@
-"""From stars to an image as readable loops, compiled by numba: the fallback without the extension, and the specification.
+"""From stars to an image as readable loops of numba: the fallback without the extension, and the specification.
 
 The same steps as csrc/canvas.hpp and csrc/convolve.hpp: stars are spread over a grid [row, cell * band], which is
 transformed along y, then along x, multiplied by kernel / window, folded to the pixels' modes and transformed back.
@@ -53,17 +53,17 @@ def deposit(stars, taps, frame, grid):
 
 
 @njit(cache=True)
-def columns_forward(grid, box, columns, plan, scratch, half):
+def columns_forward(grid, box, columns, memory, half):
     """Transforms the grid along y: two vectors of columns at a time, told apart by Hermitian symmetry.
 
     Args:
         grid: see ``deposit``.
         box: of cells touched.
         columns: first and last column of ``grid`` to do, a multiple of two vectors apart.
-        plan: transform of the domain's cells.
-        scratch: [cells, 2, lanes].
+        memory: transform of the domain's cells, and scratch [cells, 2, lanes].
         half: [2, mode, column], filled.
     """
+    plan, scratch = memory
     n, lanes = scratch.shape[0], scratch.shape[2]
     for start in range(columns[0], columns[1], 2 * lanes):
         scratch[:] = 0
@@ -83,19 +83,19 @@ def columns_forward(grid, box, columns, plan, scratch, half):
 
 
 @njit(cache=True, fastmath=FUSED)
-def rows(half, box, band, plans, light, scratch, folded):
+def rows(half, box, band, memory, light, folded):
     """One band along x, a vector of rows at a time: forward, times transfer, folded, and back at whole pixels.
 
     Args:
         half: from ``columns_forward``.
         box: of cells touched.
         band: (number of the band, how many there are).
-        plans: transforms of the domain's cells and, inverse, of its pixels.
-        light: transfer [2, 2 K + 1, padded K + 1], kx from -K; and modes of the smooth light like it, or an empty array.
-        scratch: [cells, 2, lanes] and [pixels, 2, lanes].
+        memory: transforms of the domain's cells and, inverse, of its pixels; scratch [cells, 2, lanes] and
+            [pixels, 2, lanes].
+        light: transfer [2, 2 K + 1, padded K + 1], kx from -K; and the smooth light's modes like it, or an empty array.
         folded: [2, P / 2 + 1, P], added to: rows of modes ky, in x.
     """
-    (forward, inverse), (cells, pixels), (transfer, smooth) = plans, scratch, light
+    (forward, inverse), (cells, pixels), (transfer, smooth) = memory[0], memory[1], light
     n, p, lanes, modes = cells.shape[0], pixels.shape[0], cells.shape[2], transfer.shape[1] // 2
     for first in range(0, modes + 1, lanes):
         used = min(lanes, modes + 1 - first)

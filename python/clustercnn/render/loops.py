@@ -1,4 +1,4 @@
-"""Random numbers and noise as readable loops, compiled by numba: the fallback without the extension, and the specification.
+"""Random numbers and noise as readable loops of numba: the fallback without the extension, and the specification.
 
 Stars are drawn in ``star_loops``, images in ``image_loops``. Same random numbers, same tables, same window as the C++
 core; single precision in the same places.

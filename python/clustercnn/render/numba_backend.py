@@ -132,7 +132,7 @@ class NumbaBackend:
         grid[box[2] : box[3], box[0] * bands : box[1] * bands] = 0.0
 
     def _grid(self, bands: int) -> NDArray:
-        """An empty grid that holds every star whose light reaches the frame: this thread's own, kept from call to call."""
+        """This thread's empty grid, kept from call to call; it holds every star whose light reaches the frame."""
         if getattr(self._memory, "grid", None) is None:
             plan = self._plan
             cells = int((plan.size - 1 + plan.reach + plan.margin) * plan.cells_per_pixel + plan.window.taps / 2) + 2
@@ -165,10 +165,10 @@ class NumbaBackend:
         columns = (box[0] * bands // (2 * LANES) * 2 * LANES, -(-box[1] * bands // (2 * LANES)) * 2 * LANES)
         cells, pixels = (np.empty((n, 2, LANES), dtype=self._dtype) for n in (period.cells, period.pixels))
         half = np.empty((2, domain.modes + 1, columns[1]), dtype=self._dtype)
-        image_loops.columns_forward(grid, box, columns, transforms[0], cells, half)
+        image_loops.columns_forward(grid, box, columns, (transforms[0], cells), half)
         folded = np.empty((2, period.pixels // 2 + 1, period.pixels), dtype=self._dtype)
         for b in range(bands):
             folded[:] = 0.0
             light = (domain.transfers[b][psf], smooth[b])
-            image_loops.rows(half, box, (b, bands), transforms, light, (cells, pixels), folded)
+            image_loops.rows(half, box, (b, bands), (transforms, (cells, pixels)), light, folded)
             image_loops.columns_inverse(folded, self._plan.margin, transforms[1], pixels, out[b])

@@ -45,8 +45,8 @@ class BandModes:
         modes: the highest mode K along an axis.
         radius: of the circle that holds the modes that matter.
         response: float64 [K + 1], the window's transform.
-        transfer: complex128 [psf, K + 1, 2 K + 1]: kernel / window for ky from 0, kx from -K, scaled so that the inverse
-            transform over the domain gives e-/s per pixel.
+        transfer: complex128 [psf, K + 1, 2 K + 1]: kernel / window for ky from 0, kx from -K, scaled so that the
+            inverse transform over the domain gives e-/s per pixel.
     """
 
     modes: int

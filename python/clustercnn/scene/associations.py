@@ -9,7 +9,10 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["clumped_offsets", "group_masses"]
+__all__ = ["REACH", "clumped_offsets", "group_masses"]
+
+# of a group, in sigma, along x and along y; a member of a subgroup scatters by 1.12 sigma, and 3e-5 of them lie beyond
+REACH = 5.0
 
 
 def group_masses(
@@ -30,7 +33,8 @@ def clumped_offsets(
     """Places of ``n`` stars around the middle of a group of size ``sigma``, in its unit.
 
     Half of the stars spread over the whole group, half sit in a few subgroups of half its size: young groups
-    are hierarchical (Gouliermis 2018, PASP 130, 072001).
+    are hierarchical (Gouliermis 2018, PASP 130, 072001). None lies further out than ``REACH`` sigma along x or y: those
+    beyond are put there.
     """
     subgroups = rng.integers(2, 6)
     centres = rng.normal(0.0, sigma, (subgroups, 2))
@@ -38,4 +42,5 @@ def clumped_offsets(
     inside = rng.random(n) < 0.5
     chosen = centres[rng.integers(0, subgroups, int(inside.sum()))]
     offsets[inside] = chosen + offsets[inside] / 2
+    offsets.clip(-REACH * sigma, REACH * sigma, out=offsets)
     return offsets[:, 0], offsets[:, 1]

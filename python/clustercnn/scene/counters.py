@@ -41,13 +41,13 @@ def uniforms(seed: int, stream: str, *, first: int, n: int, k: int) -> NDArray[n
     return np.random.Generator(philox).random((n, 4 * blocks))[:, :k]
 
 
-def generator(seed: int, stream: str, index: int = 0) -> np.random.Generator:
-    """A generator of its own for one sample, where the count of numbers is not known before."""
-    return np.random.Generator(_philox(seed, stream, index))
+def generator(seed: int, stream: str, index: int = 0, *, part: int = 0) -> np.random.Generator:
+    """A generator of its own for one sample, or for a part of it, where the count of numbers is not known before."""
+    return np.random.Generator(_philox(seed, stream, index, part))
 
 
-def _philox(seed: int, stream: str, index: int | None = None) -> np.random.Philox:
+def _philox(seed: int, stream: str, index: int | None = None, part: int = 0) -> np.random.Philox:
     key = np.array([seed, _STREAMS.index(stream)], dtype=np.uint64)
-    # the third counter word numbers the samples: 2^128 blocks of numbers lie between two of them
-    counter = np.array([0, 0, 0 if index is None else index, 0 if index is None else 1], dtype=np.uint64)
+    # the third counter word numbers the samples, the second their parts: 2^64 blocks of numbers lie between two parts
+    counter = np.array([0, part, 0 if index is None else index, 0 if index is None else 1], dtype=np.uint64)
     return np.random.Philox(key=key, counter=counter)

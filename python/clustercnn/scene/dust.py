@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import fft
+
+from clustercnn.scene.random_maps import RandomMap
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
-__all__ = ["Arm", "dust_screen", "random_field"]
+    from clustercnn.scene.random_maps import Box, WhiteNoise
+
+__all__ = ["Arm", "DustLayer"]
 
 
 @dataclass(frozen=True)
@@ -40,52 +45,48 @@ class Arm:
         strength = max(0.0, rng.uniform(-1 / 3, 1.0))
         return cls(centre, radius, strength, rng.uniform(100.0, 250.0) / pixel_parsec)
 
-    def distance(self, size: int) -> NDArray[np.float32]:
-        """Signed distance of each pixel [y, x] from the arm's ridge, positive outwards, in pixels."""
-        y, x = np.ogrid[:size, :size]
+    def distance(self, y: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Signed distance of pixels at y [h, 1] and x [1, w] from the arm's ridge, positive outwards, [h, w] pixels."""
         return (np.hypot(x - self.centre[0], y - self.centre[1]) - self.radius).astype(np.float32)
 
 
-def random_field(rng: np.random.Generator, size: int, *, index: float, largest: float) -> NDArray[np.float32]:
-    """A Gaussian random field [size, size] of mean 0 and variance 1 with power spectrum k^-index.
-
-    Args:
-        rng: source of the random numbers.
-        size: pixels on a side.
-        index: slope of the power spectrum; 2.8 fits H I and dust of nearby discs on these scales
-            (Elmegreen, Kim & Staveley-Smith 2001, ApJ 548, 749).
-        largest: the power is flat on scales larger than this, pixels.
-    """
-    white = rng.standard_normal((size, size), dtype=np.float32)
-    ky, kx = np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None, :]
-    amplitude = (ky**2 + kx**2 + largest**-2.0) ** (-index / 4)
-    amplitude[0, 0] = 0.0
-    field = fft.irfft2(fft.rfft2(white) * amplitude.astype(np.float32), s=white.shape)
-    return (field / field.std()).astype(np.float32)
-
-
-def dust_screen(
-    rng: np.random.Generator, size: int, *, arm: Arm, mean: float, pixel_parsec: float
-) -> NDArray[np.float32]:
-    """Optical depth of the dust layer in the middle of the disc, A_V [y, x] in mag.
+class DustLayer:
+    """Optical depth of the dust layer in the middle of the disc, any piece of it at a time.
 
     Column densities of turbulent gas are log-normal (Vazquez-Semadeni 1994, ApJ 423, 681). The lane lies on the inner
     side of the arm, where gas is compressed first, and breaks up into spurs.
 
     Args:
-        rng: source of the random numbers.
-        size: pixels on a side.
         arm: where the lane runs.
-        mean: A_V away from the lane, mag.
+        noise: the white noise of each layer by its number; see ``RandomMap``.
         pixel_parsec: parsec per pixel.
     """
-    scale = 400.0 / pixel_parsec
-    clouds = random_field(rng, size, index=2.8, largest=scale)
-    a_v = mean * np.exp(1.0 * clouds - 0.5)
-    if arm.strength > 0:
-        warp = random_field(rng, size, index=3.5, largest=scale)
-        across = arm.distance(size) + 0.9 * arm.width + 0.35 * arm.width * warp
-        lane = np.exp(-0.5 * np.square(across / (0.3 * arm.width)))
-        spurs = random_field(rng, size, index=2.8, largest=scale / 2)
-        a_v += 1.8 * arm.strength * lane * np.exp(0.8 * spurs - 0.32)
-    return a_v.astype(np.float32)
+
+    def __init__(self, arm: Arm, noise: Callable[[int], WhiteNoise], *, pixel_parsec: float) -> None:
+        scale = 400.0 / pixel_parsec
+        self._arm = arm
+        self._clouds = RandomMap(noise(0), index=2.8, largest=scale)
+        self._warp = RandomMap(noise(1), index=3.5, largest=scale)
+        self._spurs = RandomMap(noise(2), index=2.8, largest=scale / 2)
+
+    def clouds(self, box: Box) -> NDArray[np.float32]:
+        """Depth away from the lane, relative to an ensemble's mean: log-normal with a sigma of 1 in ln A_V."""
+        return np.exp(self._clouds.draw(box) - np.float32(0.5))
+
+    def lane(self, box: Box, distance: NDArray[np.float32]) -> NDArray[np.float32] | float:
+        """A_V of the lane along the arm, mag.
+
+        Args:
+            box: which pixels.
+            distance: of these from the arm's ridge, pixels; see ``Arm.distance``.
+        """
+        arm = self._arm
+        middle = distance + np.float32(0.9 * arm.width)
+        # five sigma of the warp reach 1.75 widths; the lane's own profile is down to 1e-12 2.25 widths further out
+        if arm.strength == 0 or np.abs(middle).min() > 4.0 * arm.width:
+            return 0.0
+        across = middle + np.float32(0.35 * arm.width) * self._warp.draw(box)
+        lane = np.exp(-0.5 * np.square(across / np.float32(0.3 * arm.width)))
+        return (
+            np.float32(1.8 * arm.strength) * lane * np.exp(np.float32(0.8) * self._spurs.draw(box) - np.float32(0.32))
+        )

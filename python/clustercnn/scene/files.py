@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -9,12 +10,22 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from clustercnn.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["check_output_file", "check_output_folder", "filling", "package_version", "replacing"]
+__all__ = [
+    "check_disk_space",
+    "check_output_file",
+    "check_output_folder",
+    "filling",
+    "package_version",
+    "replacing",
+    "scratch_array",
+]
 
 
 def check_output_file(path: str | Path, *, suffixes: tuple[str, ...], overwrite: bool = False) -> Path:
@@ -45,6 +56,39 @@ def check_output_folder(path: str | Path, *, overwrite: bool = False) -> Path:
     if path.is_dir() and any(path.iterdir()) and not overwrite:
         raise InvalidInput(f"out: the folder {str(path)!r} is not empty; choose another, or overwrite=true")
     return path
+
+
+def check_disk_space(path: str | Path, needed: int) -> None:
+    """Make sure that ``needed`` bytes can be written where ``path`` is or will be.
+
+    Raises:
+        InvalidInput: less than that is free.
+    """
+    place = Path(path).absolute()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free < needed:
+        raise InvalidInput(
+            f"out: {str(path)!r} needs {needed / 1e9:.2f} GB, and {free / 1e9:.2f} GB are free in {str(place)!r}; "
+            "choose another place, or a smaller size"
+        )
+
+
+@contextmanager
+def scratch_array(folder: str | Path, shape: tuple[int, ...]) -> Iterator[np.memmap]:
+    """A float32 array in a nameless file of a folder, which vanishes with the block, or with the process.
+
+    Raises:
+        OSError: no room for it; it is taken at once, as a mapped file that finds none later kills the process.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        size = 4 * int(np.prod(shape, dtype=np.int64))
+        if hasattr(os, "posix_fallocate"):  # not on macOS
+            os.posix_fallocate(file.fileno(), 0, size)
+        file.truncate(size)
+        yield np.memmap(file, dtype=np.float32, mode="r+", shape=shape)
 
 
 @contextmanager

@@ -13,16 +13,21 @@ from clustercnn.physics import StellarTable
 from clustercnn.scene.files import filling, package_version, replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+    from typing import BinaryIO
 
     from astropy.table import Table
+    from numpy.typing import NDArray
 
     from clustercnn.physics import Survey
     from clustercnn.physics.surveys import Band
     from clustercnn.scene.mosaics import Mosaic
 
-__all__ = ["tangent_wcs", "write_mock", "write_mosaics"]
+__all__ = ["mosaic_bytes", "tangent_wcs", "write_mock", "write_mosaics"]
+
+_RECORD = 2880  # bytes; FITS files are made of such records
+_ROWS = 256  # rows of pixels converted at once
 
 
 def tangent_wcs(shape: tuple[int, int], *, ra: float, dec: float, pixel_scale: float) -> WCS:
@@ -51,7 +56,8 @@ def write_mosaics(
 
     WHT is 0, and SCI NaN, where the mosaic is not valid.
     Headers carry what drizzled HST images do (telescope, filter, EXPTIME, BUNIT, PHOTFLAM, PHOTPLAM, WCS), so that any
-    pipeline reads them. Each file appears under its name only when it is complete.
+    pipeline reads them. Each file appears under its name only when it is complete. Pixels are written some rows at a
+    time, so that ``mosaic.data`` may be a mapped file larger than memory.
 
     Args:
         folder: is made if needed.
@@ -67,15 +73,10 @@ def write_mosaics(
         path = folder / f"{survey.name}_{band.name.lower()}_drc.fits"
         header = _primary_header(band, float(mosaic.exposures[k]), extra or {})
         science = _science_header(band, mosaic, float(mosaic.zero_points[k]))
-        data = np.where(mosaic.valid, mosaic.data[k], np.float32(np.nan))
-        weight = np.where(mosaic.valid, np.float32(mosaic.exposures[k]), np.float32(0.0))
-        hdus = [
-            fits.PrimaryHDU(header=header),
-            fits.ImageHDU(data, header=science, name="SCI", ver=1),
-            fits.ImageHDU(weight, header=_wcs_header(mosaic), name="WHT", ver=1),
-        ]
-        with replacing(path) as part:
-            fits.HDUList(hdus).writeto(part, overwrite=True)
+        with replacing(path) as part, part.open("wb") as file:
+            file.write(_padded(fits.PrimaryHDU(header=header).header.tostring().encode("ascii"), b" "))
+            _append_image(file, _image_header("SCI", science, mosaic), mosaic, _science_rows(mosaic, k))
+            _append_image(file, _image_header("WHT", _wcs_header(mosaic), mosaic), mosaic, _weight_rows(mosaic, k))
         paths[band.name] = path
     return paths
 
@@ -98,6 +99,39 @@ def write_mock(folder: Path, mosaic: Mosaic, truth: Table, survey: Survey, *, se
         names = [path.name for path in write_mosaics(part, mosaic, survey, extra=extra).values()]
         truth.write(part / "truth.ecsv", format="ascii.ecsv")
     return [folder / name for name in [*names, "truth.ecsv"]]
+
+
+def mosaic_bytes(n_bands: int, shape: tuple[int, int]) -> int:
+    """Size of the files that ``write_mosaics`` writes, bytes."""
+    headers = 3 * 4 * _RECORD  # no header is longer than four records
+    return n_bands * (headers + 2 * (4 * shape[0] * shape[1] + _RECORD))
+
+
+def _image_header(name: str, header: fits.Header, mosaic: Mosaic) -> fits.Header:
+    """The header of an image extension of the mosaic's shape."""
+    pixels = np.broadcast_to(np.float32(0), mosaic.valid.shape)  # takes no memory
+    return fits.ImageHDU(pixels, header=header, name=name, ver=1).header
+
+
+def _append_image(file: BinaryIO, header: fits.Header, mosaic: Mosaic, rows: Callable[[slice], NDArray]) -> None:
+    """Write an image HDU: its header, and its pixels as big-endian numbers, padded with zeros to whole records."""
+    file.write(_padded(header.tostring().encode("ascii"), b" "))
+    height, width = mosaic.valid.shape
+    for first in range(0, height, _ROWS):
+        file.write(rows(slice(first, min(first + _ROWS, height))).astype(">f4").tobytes())
+    file.write(bytes(-4 * height * width % _RECORD))
+
+
+def _padded(text: bytes, filler: bytes) -> bytes:
+    return text + filler * (-len(text) % _RECORD)
+
+
+def _science_rows(mosaic: Mosaic, band: int) -> Callable[[slice], NDArray]:
+    return lambda rows: np.where(mosaic.valid[rows], mosaic.data[band, rows], np.float32(np.nan))
+
+
+def _weight_rows(mosaic: Mosaic, band: int) -> Callable[[slice], NDArray]:
+    return lambda rows: np.where(mosaic.valid[rows], np.float32(mosaic.exposures[band]), np.float32(0.0))
 
 
 def _primary_header(band: Band, exposure: float, extra: Mapping[str, tuple[object, str]]) -> fits.Header:

@@ -14,6 +14,7 @@ from clustercnn.render import Renderer, RenderSettings, expose
 from clustercnn.scene.counters import check_seed, generator
 from clustercnn.scene.files import package_version
 from clustercnn.scene.fits_output import tangent_wcs
+from clustercnn.scene.streaming import LARGEST_FIELD, FieldStep
 from clustercnn.scene.synthetic import FieldSettings, synthetic_field
 from clustercnn.scene.visibility import snr, structure_variance
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from clustercnn.physics import Prior, Survey
     from clustercnn.scene.mosaics import Mosaic
 
-__all__ = ["M83_POSITION", "check_room", "mock_mosaic", "place_clusters"]
+__all__ = ["M83_POSITION", "check_room", "fill_mosaic", "mock_mosaic", "place_clusters"]
 
 M83_POSITION = (
     204.25383,
@@ -35,6 +36,7 @@ M83_POSITION = (
 _WINDOW = 64  # pixels about a cluster over which its S/N is summed and its background judged
 _FIELD = 2**32  # number of the field; those that a network of the same seed was trained on count from 0
 _STAMP = 256  # pixels over which a cluster's light is drawn
+_NOISE_ROWS = 64  # rows of pixels that get their noise at once
 
 
 def mock_mosaic(
@@ -46,41 +48,68 @@ def mock_mosaic(
     seed: int,
     separation: float = 40.0,
     field: FieldSettings | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[FieldStep], None] | None = None,
 ) -> tuple[Mosaic, Table]:
-    """A noisy mosaic of a synthetic field with clusters in it.
+    """A noisy mosaic of a synthetic field with clusters in it, in memory; ``fill_mosaic`` for larger ones.
 
     Args:
-        survey: bands, distance, noise, PSFs.
-        prior: the clusters; cluster i is the prior's number i.
         size: pixels on a side, at least 256.
-        clusters: how many.
-        seed: of everything.
-        separation: smallest distance between clusters, pixels.
-        field: the galaxy.
-        progress: called with the number of clusters drawn each time.
+        survey, prior, clusters, seed, separation, field, progress: see ``fill_mosaic``.
 
     Returns:
-        The mosaic, sky-subtracted as drizzled images are, and a table with one row per cluster: id, ra, dec, x, y
-        (pixels from 0), the four labels (realised mass), gamma, metallicity, what else the prior varies, and S/N per
-        band and in all bands. S/N follows the definition of the training samples, over 64 x 64 pixels, other clusters
-        counting as background.
+        See ``fill_mosaic``.
 
     Raises:
         InvalidInput: a size, a number or a separation that is not allowed, or more clusters than there is room for.
     """
+    check_room(clusters, size=size, separation=separation)
+    out = np.empty((len(survey.bands), size, size), dtype=np.float32)
+    options = {"clusters": clusters, "seed": seed, "separation": separation, "field": field, "progress": progress}
+    return fill_mosaic(out, survey, prior, **options)
+
+
+def fill_mosaic(
+    out: NDArray[np.float32],
+    survey: Survey,
+    prior: Prior,
+    *,
+    clusters: int,
+    seed: int,
+    separation: float = 40.0,
+    field: FieldSettings | None = None,
+    progress: Callable[[FieldStep], None] | None = None,
+) -> tuple[Mosaic, Table]:
+    """A noisy mosaic of a synthetic field with clusters in it, made in place and some rows or stamps at a time.
+
+    Args:
+        out: float32 [band, size, size] to fill, at least 256 pixels on a side; ``np.memmap`` if larger than memory.
+        survey: bands, distance, noise, PSFs.
+        prior: the clusters; cluster i is the prior's number i.
+        clusters: how many.
+        seed: of everything.
+        separation: smallest distance between clusters, pixels.
+        field: the galaxy.
+        progress: called with a ``FieldStep`` after each tile of the field, each cluster, and some rows of noise.
+
+    Returns:
+        The mosaic, which holds ``out``, sky-subtracted as drizzled images are, and a table with one row per cluster:
+        id, ra, dec, x, y (pixels from 0), the four labels (realised mass), gamma, metallicity, what else the prior
+        varies, and S/N per band and in all bands. S/N follows the definition of the training samples, over 64 x 64
+        pixels, other clusters counting as background.
+
+    Raises:
+        InvalidInput: a size, a number or a separation that is not allowed, or more clusters than there is room for.
+    """
+    size = out.shape[-1]
     rng = generator(check_seed(seed), "mosaic")
     x, y = place_clusters(rng, clusters, size=size, separation=separation, margin=_WINDOW / 2)
-    base = synthetic_field(survey, size, seed=seed, index=_FIELD, settings=field)
-    rate = base.data
+    base = synthetic_field(survey, size, seed=seed, index=_FIELD, settings=field, out=out, progress=progress)
     params = prior.sample(clusters, seed=seed)
-    log_mass, stamps = _add_clusters(rate, survey, params, x, y, seed=seed, progress=progress)
-    per_band = _visibility(rate, stamps, survey, x, y)
-    sky = np.array([b.sky for b in survey.bands], np.float32)[:, None, None]
-    read_noise = np.array([b.read_noise for b in survey.bands], np.float32)
-    noisy = expose((rate + sky)[None], base.exposures, read_noise, seed=seed)[0] - sky
+    log_mass = _add_clusters(out, survey, params, x, y, seed=seed, progress=progress)
+    per_band = _visibility(out, survey, params, x, y, seed=seed)
+    _add_noise(base, survey, seed=seed, progress=progress)
     wcs = tangent_wcs((size, size), ra=M83_POSITION[0], dec=M83_POSITION[1], pixel_scale=survey.pixel_scale)
-    mosaic = replace(base, data=np.ascontiguousarray(noisy, np.float32), wcs=wcs, noisy=True)
+    mosaic = replace(base, wcs=wcs, noisy=True)
     return mosaic, _truth(survey, params, wcs, log_mass, per_band, seed=seed, x=x, y=y)
 
 
@@ -91,8 +120,8 @@ def check_room(n: int, *, size: int, separation: float, margin: float = _WINDOW 
         InvalidInput: a mosaic that is too small, a negative number, or no room: placing at random fills 0.547 of an
             area with discs at most (Feder 1980, J. Theor. Biol. 87, 237).
     """
-    if size < _STAMP:
-        raise InvalidInput(f"mosaic.size: {size}; at least {_STAMP} pixels are allowed")
+    if not _STAMP <= size <= LARGEST_FIELD:
+        raise InvalidInput(f"mosaic.size: {size}; at least {_STAMP} and at most {LARGEST_FIELD} pixels are allowed")
     if n < 0 or not separation >= 0:
         raise InvalidInput(f"mosaic.clusters, mosaic.separation: {n}, {separation}; values >= 0 are allowed")
     filled = n * np.pi * (separation / 2) ** 2 / (size - 1 - 2 * margin + separation) ** 2
@@ -138,47 +167,70 @@ def _add_clusters(
     y: NDArray[np.float64],
     *,
     seed: int,
-    progress: Callable[[int], None] | None,
-) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Add each cluster's light to ``rate``; returns realised log masses [n] and the middle of each cluster's image."""
+    progress: Callable[[FieldStep], None] | None,
+) -> NDArray[np.float64]:
+    """Add each cluster's light to ``rate``; returns realised log masses [n]."""
     renderer = Renderer(survey, size=_STAMP, settings=RenderSettings())
     log_mass = np.empty(len(x))
-    middles = np.empty((len(x), len(rate), _WINDOW, _WINDOW), np.float32)
-    inner = slice((_STAMP - _WINDOW) // 2, (_STAMP + _WINDOW) // 2)
-    size = rate.shape[1]
     for i in range(len(x)):
-        left, low = (int(np.floor(v)) - _STAMP // 2 for v in (x[i], y[i]))  # the stamp's first pixel on the mosaic
-        one = replace(params[i : i + 1], x=np.array([x[i] - left]), y=np.array([y[i] - low]))
+        one, pixels, part = _stamp(params, i, x[i], y[i], stamp=_STAMP, size=rate.shape[1])
         image = renderer.render(one, seed=seed, first=i, log_mass_out=log_mass[i : i + 1])[0]
-        middles[i] = image[:, inner, inner]
-        rows, columns = slice(max(low, 0), min(low + _STAMP, size)), slice(max(left, 0), min(left + _STAMP, size))
-        rate[:, rows, columns] += image[
-            :, rows.start - low : rows.stop - low, columns.start - left : columns.stop - left
-        ]
+        place = rate[pixels]
+        place += image[part]
+        # the renderer's rounding leaves about -1e-6 of a peak; no rate is negative
+        np.maximum(place, 0.0, out=place)
         if progress:
-            progress(1)
-    np.maximum(rate, 0.0, out=rate)
-    return log_mass, middles
+            progress(FieldStep("clusters", i + 1, len(x)))
+    return log_mass
+
+
+def _stamp(
+    params: ClusterParams, i: int, x: float, y: float, *, stamp: int, size: int
+) -> tuple[ClusterParams, tuple[slice, slice, slice], tuple[slice, slice, slice]]:
+    """Cluster i in a stamp about (x, y): its parameters there, and the pixels of mosaic and stamp that overlap."""
+    left, low = (int(np.floor(v)) - stamp // 2 for v in (x, y))  # the stamp's first pixel on the mosaic
+    rows, columns = (slice(max(first, 0), min(first + stamp, size)) for first in (low, left))
+    inside = slice(rows.start - low, rows.stop - low), slice(columns.start - left, columns.stop - left)
+    one = replace(params[i : i + 1], x=np.array([x - left]), y=np.array([y - low]))
+    return one, (slice(None), rows, columns), (slice(None), *inside)
+
+
+def _add_noise(base: Mosaic, survey: Survey, *, seed: int, progress: Callable[[FieldStep], None] | None) -> None:
+    """Turn noise-free rates into observed ones in place; each row of pixels is an exposure with a number of its own."""
+    sky = np.array([b.sky for b in survey.bands], np.float32)[:, None]
+    read_noise = np.array([b.read_noise for b in survey.bands], np.float32)
+    size = base.data.shape[1]
+    for first in range(0, size, _NOISE_ROWS):
+        rows = base.data[:, first : first + _NOISE_ROWS]
+        rate = np.ascontiguousarray(rows.transpose(1, 0, 2) + sky)[:, :, None]  # [row, band, 1, x]
+        expose(rate, base.exposures, read_noise, seed=seed, first=_FIELD + first, out=rate)
+        rows[:] = (rate[:, :, 0] - sky).transpose(1, 0, 2)
+        if progress:
+            progress(FieldStep("noise", min(first + _NOISE_ROWS, size), size))
 
 
 def _visibility(
     rate: NDArray[np.float32],
-    middles: NDArray[np.float32],
     survey: Survey,
+    params: ClusterParams,
     x: NDArray[np.float64],
     y: NDArray[np.float64],
+    *,
+    seed: int,
 ) -> NDArray[np.float64]:
-    """S/N per band [n, band] on the background that each cluster has."""
+    """S/N per band [n, band] on the background that each cluster has.
+
+    Each cluster is drawn again, the same stars by the same seed, rather than all of their images kept.
+    """
+    renderer = Renderer(survey, size=_WINDOW, settings=RenderSettings())
     exposure = np.array([b.exposure for b in survey.bands])[:, None, None]
     read = np.array([b.read_noise for b in survey.bands])[:, None, None] / exposure
     sky = np.array([b.sky for b in survey.bands])[:, None, None]
     per_band = np.empty((len(x), len(rate)))
-    size = rate.shape[1]
     for i in range(len(x)):
-        left, low = (int(np.floor(v)) - _WINDOW // 2 for v in (x[i], y[i]))
-        rows, columns = slice(max(low, 0), min(low + _WINDOW, size)), slice(max(left, 0), min(left + _WINDOW, size))
-        signal = middles[i : i + 1, :, rows.start - low : rows.stop - low, columns.start - left : columns.stop - left]
-        everything = rate[None, :, rows, columns]
+        one, pixels, part = _stamp(params, i, x[i], y[i], stamp=_WINDOW, size=rate.shape[1])
+        signal = renderer.render(one, seed=seed, first=i)[:, *part]
+        everything = rate[None, *pixels]
         structure = structure_variance(everything - signal)[1][:, :, None, None]
         per_band[i] = snr(signal, (everything + sky) / exposure + read**2 + structure)[0][0]
     return per_band

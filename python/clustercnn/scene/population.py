@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -102,8 +103,8 @@ class AgeBin:
 
     def expected_stars(self) -> float:
         """Drawn stars per Msun formed; an upper bound where brightness is no monotonic function of mass."""
-        low, high = self._mass_limits()
-        return float(self.imf.survival(low) - self.imf.survival(high)) / self.imf.mean_mass
+        top, bottom = self._survival_limits
+        return max(bottom - top, 0.0) / self.imf.mean_mass
 
     def draw(self, rng: np.random.Generator, mass: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The drawn stars of ``mass`` Msun formed.
@@ -111,27 +112,31 @@ class AgeBin:
         Returns:
             Flux [n, band] in e-/s and extinction coefficients [n, band, 2] (see ``reddened``).
         """
-        low, high = self._mass_limits()
-        top, bottom = float(self.imf.survival(high)), float(self.imf.survival(low))
-        count = rng.poisson(max(bottom - top, 0.0) * mass / self.imf.mean_mass)
+        top, bottom = self._survival_limits
+        count = rng.poisson(self.expected_stars() * mass)
         masses = self.imf.inverse_survival(rng.uniform(top, bottom, count))
         points = self.isochrone.m_ini
         left = np.clip(np.searchsorted(points, masses) - 1, 0, points.size - 2)
         t = ((masses - points[left]) / (points[left + 1] - points[left])).clip(0.0, 1.0)
         keep = self.drawn[np.where(t < 0.5, left, left + 1)]  # the nearest point decides, as in the smooth light
         left, t = left[keep], t[keep, None]
-        log_flux = np.log(self.flux)
+        log_flux = self._log_flux
         flux = np.exp(log_flux[left] * (1 - t) + log_flux[left + 1] * t)
         coefficients = self.isochrone.extinction
         return flux, coefficients[left] * (1 - t[..., None]) + coefficients[left + 1] * t[..., None]
 
-    def _mass_limits(self) -> tuple[float, float]:
+    @cached_property
+    def _survival_limits(self) -> tuple[float, float]:
+        """Shares of the stars above the most and the least massive one that is drawn."""
         inside = np.flatnonzero(self.drawn)
         if not inside.size:
-            return self.imf.high, self.imf.high
-        first, last = inside[0], inside[-1]
+            return 0.0, 0.0
         edges = _midpoints(self.isochrone.m_ini, self.imf)
-        return float(edges[first]), float(edges[last + 1])
+        return float(self.imf.survival(edges[inside[-1] + 1])), float(self.imf.survival(edges[inside[0]]))
+
+    @cached_property
+    def _log_flux(self) -> NDArray[np.float64]:
+        return np.log(self.flux)
 
 
 def star_formation_history(*, old_fraction: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

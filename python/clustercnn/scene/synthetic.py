@@ -9,31 +9,24 @@ import numpy as np
 
 from clustercnn.errors import InvalidInput
 from clustercnn.physics import Imf, StellarTable
-from clustercnn.render import Renderer, RenderSettings
-from clustercnn.scene.associations import clumped_offsets, group_masses
-from clustercnn.scene.contaminants import background_galaxies, foreground_stars
+from clustercnn.render import RenderSettings
 from clustercnn.scene.counters import check_seed, generator
-from clustercnn.scene.dust import Arm, dust_screen, random_field
+from clustercnn.scene.disc import Disc
+from clustercnn.scene.field_stars import FieldStars
 from clustercnn.scene.mosaics import Mosaic
-from clustercnn.scene.population import (
-    YOUNG,
-    AgeBin,
-    StarList,
-    age_bins,
-    flux_at_snr,
-    pixel_parsec,
-    reddened,
-    star_formation_history,
-)
+from clustercnn.scene.population import AgeBin, age_bins, flux_at_snr, pixel_parsec, star_formation_history
+from clustercnn.scene.streaming import FieldStep, checked_out, stream_field
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from clustercnn.physics import Survey
 
-__all__ = ["FieldSettings", "draw_stars", "synthetic_field"]
+__all__ = ["FieldSettings", "synthetic_field"]
 
-_TILE = 256  # pixels drawn at once
+_TILE = 256  # pixels on a side of the tiles whose stars are drawn from one stream; part of what a seed means
 _REFERENCE = "WFC3_UVIS_F438W"  # the band whose surface brightness sets the mass of the field
 
 
@@ -79,20 +72,16 @@ class FieldSettings:
                 raise InvalidInput(f"field.{name}: {getattr(self, name)}; a value > 0 is allowed")
 
 
-@dataclass(frozen=True)
-class _Disc:
-    """The field's maps, all [y, x]: mass surface density relative to the mean of old and young stars, and dust."""
-
-    old: NDArray[np.float32]
-    young: NDArray[np.float32]
-    a_v: NDArray[np.float32]
-
-    def density(self, log_age: float) -> NDArray[np.float32]:
-        return self.young if log_age < YOUNG else self.old
-
-
 def synthetic_field(
-    survey: Survey, size: int, *, seed: int, index: int = 0, settings: FieldSettings | None = None, threads: int = 0
+    survey: Survey,
+    size: int,
+    *,
+    seed: int,
+    index: int = 0,
+    settings: FieldSettings | None = None,
+    threads: int = 0,
+    out: NDArray[np.float32] | None = None,
+    progress: Callable[[FieldStep], None] | None = None,
 ) -> Mosaic:
     """Draw a noise-free field of a galaxy's disc, ``size`` x ``size`` pixels, without sky.
 
@@ -100,73 +89,56 @@ def synthetic_field(
     drawn one by one with the package's renderer, the light of the others is spread smoothly; both follow the same
     density maps and lie half in front of, half behind a layer of dust. The youngest stars stand in loose associations.
 
+    The field is made tile by tile, each when it is drawn: beside ``out``, memory grows neither with the number of stars
+    nor with the square of ``size``. To draw fainter stars one by one, lower ``star_snr`` and raise ``max_stars``.
+
     Args:
         survey: bands, distance, PSFs.
         size: pixels on a side, at least 64.
         seed: the field is a function of survey, size, settings, seed and index alone.
         index: number of the field, for several of one seed.
         settings: what the field looks like.
-        threads: for the renderer.
+        threads: tiles drawn at once; 0 takes every core this process may use.
+        out: float32 [band, size, size] to fill, ``np.memmap`` for example.
+        progress: called with a ``FieldStep`` after each piece of the maps and each tile.
 
     Raises:
-        InvalidInput: a size or seed out of range.
+        InvalidInput: a size or seed out of range, or an ``out`` that does not fit.
     """
     if size < 64:
         raise InvalidInput(f"size: {size}; at least 64 pixels are allowed")
-    settings = settings or FieldSettings()
-    rng = generator(check_seed(seed), "field", index)
-    disc = _disc(rng, survey, size, settings)
+    settings, threads = settings or FieldSettings(), RenderSettings(threads=threads).n_threads
+    shape = (len(survey.bands), size, size)
+    data = np.empty(shape, dtype=np.float32) if out is None else checked_out(out, shape)
+    key = (check_seed(seed), index)
+    rng = generator(seed, "field", index)
+    disc = Disc(
+        rng,
+        key,
+        size,
+        pixel_parsec=pixel_parsec(survey),
+        a_v=rng.uniform(*settings.a_v),
+        threads=threads,
+        progress=None if progress is None else lambda done, total: progress(FieldStep("maps", done, total)),
+    )
     log_ages, shares = star_formation_history(old_fraction=settings.old_fraction)
     mass = shares * _total_mass(rng, survey, size, log_ages, shares, settings)
     bins = _split_population(survey, size, log_ages, mass, settings)
-    stars = [_uniform_stars(rng, b, m, disc, settings) for b, m in zip(bins, mass, strict=True)]
-    stars += _associations(rng, survey, bins, mass, disc, settings)
-    stars.append(foreground_stars(rng, survey, size, density=settings.foreground))
-    stars.append(background_galaxies(rng, survey, size, density=settings.galaxies, a_v=disc.a_v))
-    data = draw_stars(survey, StarList.join(stars), size, threads=threads)
-    _add_smooth_light(data, bins, mass, disc)
+    stars = FieldStars(rng, key, survey, disc, bins, mass, settings=settings)
+    rows = stream_field(survey, stars.stars, size, light=stars.light, progress=progress, threads=threads, tile=_TILE)
+    for first, image, light in rows:
+        # the renderer's error may be negative
+        np.maximum(image, 0.0, out=image)
+        np.add(image, light, out=data[:, first : first + image.shape[1]])
     return Mosaic(
         bands=survey.band_names,
         data=data,
-        valid=np.ones((size, size), dtype=bool),
+        valid=np.broadcast_to(np.True_, (size, size)),
         exposures=np.array([b.exposure for b in survey.bands], dtype=np.float64),
         pixel_scale=survey.pixel_scale,
         zero_points=np.array([b.zero_point for b in survey.bands], dtype=np.float64),
         noisy=False,
     )
-
-
-def draw_stars(survey: Survey, stars: StarList, size: int, *, threads: int = 0) -> NDArray[np.float32]:
-    """Image [band, size, size] of a star list, drawn tile by tile; stars outside of it leave their wings in it."""
-    edge = min(_TILE, max(size, 64))
-    renderer = Renderer(survey, size=edge, settings=RenderSettings(threads=threads))
-    out = np.zeros((len(survey.bands), size, size), dtype=np.float32)
-    order = np.argsort(stars.y)
-    x, y, flux = stars.x[order], stars.y[order], stars.flux[order]
-    margin = max(survey.psf(name).radius for name in survey.band_names) + 1
-    for y0 in range(0, size, edge):
-        rows = slice(*np.searchsorted(y, [y0 - margin, y0 + edge + margin]))
-        for x0 in range(0, size, edge):
-            near = np.flatnonzero((x[rows] > x0 - margin) & (x[rows] < x0 + edge + margin)) + rows.start
-            tile = renderer.draw(x[near] - x0, y[near] - y0, flux[near])
-            target = out[:, y0 : y0 + edge, x0 : x0 + edge]
-            # the renderer's error may be negative
-            target[...] = np.maximum(tile[:, : target.shape[1], : target.shape[2]], 0.0)
-    return out
-
-
-def _disc(rng: np.random.Generator, survey: Survey, size: int, settings: FieldSettings) -> _Disc:
-    parsec = pixel_parsec(survey)
-    arm = Arm.random(rng, size, pixel_parsec=parsec)
-    slope, angle = size * parsec / 2500.0, rng.uniform(0, 2 * np.pi)  # an exponential disc of scale length 2.5 kpc
-    y, x = np.ogrid[:size, :size]
-    disc = np.exp(-slope * ((x / size - 0.5) * np.cos(angle) + (y / size - 0.5) * np.sin(angle)))
-    ridge = arm.strength * np.exp(-0.5 * np.square(arm.distance(size) / arm.width))
-    patches = np.exp(0.7 * random_field(rng, size, index=3.0, largest=300.0 / parsec))
-    old = disc * (1 + 0.3 * ridge)
-    young = disc * (0.5 + 4.0 * ridge) * patches
-    a_v = dust_screen(rng, size, arm=arm, mean=rng.uniform(*settings.a_v), pixel_parsec=parsec)
-    return _Disc((old / old.mean()).astype(np.float32), (young / young.mean()).astype(np.float32), a_v)
 
 
 def _total_mass(
@@ -197,79 +169,4 @@ def _split_population(
         bins = [b.with_cut(cut) for b in bins]
         if sum(m * b.expected_stars() for b, m in zip(bins, mass, strict=True)) <= settings.max_stars * size**2:
             return bins
-        cut = cut * 1.3
-
-
-def _grouped_share(age_bin: AgeBin, settings: FieldSettings) -> float:
-    return settings.grouped if age_bin.log_age < 7.5 else 0.0
-
-
-def _uniform_stars(
-    rng: np.random.Generator, age_bin: AgeBin, mass: float, disc: _Disc, settings: FieldSettings
-) -> StarList:
-    """The stars of one age that belong to no group, placed by the density map."""
-    flux, coefficients = age_bin.draw(rng, mass * (1 - _grouped_share(age_bin, settings)))
-    x, y = _places(rng, disc.density(age_bin.log_age), len(flux))
-    return StarList(x, y, flux * _dimming(rng, x, y, coefficients, disc))
-
-
-def _associations(
-    rng: np.random.Generator,
-    survey: Survey,
-    bins: list[AgeBin],
-    mass: NDArray[np.float64],
-    disc: _Disc,
-    settings: FieldSettings,
-) -> list[StarList]:
-    """Loose groups, 16 to 50 pc in sigma, so that no subgroup is as dense as a cluster; each of one age."""
-    parsec, lists = pixel_parsec(survey), []
-    for age_bin, formed in zip(bins, mass, strict=True):
-        share = _grouped_share(age_bin, settings)
-        if share == 0:
-            continue
-        groups = group_masses(rng, share * formed)
-        xs, ys = _places(rng, disc.young, len(groups))
-        for group, x, y in zip(groups, xs, ys, strict=True):
-            flux, coefficients = age_bin.draw(rng, group)
-            sigma = 10 ** rng.uniform(1.2, 1.7) / parsec
-            dx, dy = clumped_offsets(rng, len(flux), sigma=sigma)
-            lists.append(StarList(x + dx, y + dy, flux * _dimming(rng, x + dx, y + dy, coefficients, disc)))
-    return lists
-
-
-def _places(
-    rng: np.random.Generator, density: NDArray[np.float32], n: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Places of ``n`` stars, (x, y) in pixels, with the density of a map [y, x]."""
-    cumulative = np.cumsum(density, dtype=np.float64)
-    pixel = np.searchsorted(cumulative, np.sort(rng.random(n)) * cumulative[-1])  # sorted: the search stays in cache
-    pixel = rng.permutation(np.minimum(pixel, density.size - 1))
-    x, y = rng.uniform(-0.5, 0.5, (2, n))
-    return x + pixel % density.shape[1], y + pixel // density.shape[1]
-
-
-def _dimming(
-    rng: np.random.Generator,
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    coefficients: NDArray[np.float64],
-    disc: _Disc,
-) -> NDArray[np.float64]:
-    """Factor [n, band] by the dust layer; a random half of the stars lies in front of it."""
-    last = disc.a_v.shape[0] - 1
-    a_v = disc.a_v[np.rint(y).astype(int).clip(0, last), np.rint(x).astype(int).clip(0, last)].astype(np.float64)
-    return reddened(coefficients, a_v * (rng.random(len(x)) < 0.5))
-
-
-def _add_smooth_light(data: NDArray[np.float32], bins: list[AgeBin], mass: NDArray[np.float64], disc: _Disc) -> None:
-    """Add the light of all stars that were not drawn, half of it behind the dust layer."""
-    pixels = disc.a_v.size
-    for young in (False, True):
-        chosen = [(b, m) for b, m in zip(bins, mass, strict=True) if (b.log_age < YOUNG) == young]
-        light = sum(m * b.smooth for b, m in chosen) / pixels
-        density = disc.young if young else disc.old
-        weighted = sum(m * b.smooth[:, None] * b.smooth_extinction for b, m in chosen)
-        coefficients = weighted / np.maximum(light * pixels, 1e-300)[:, None]
-        for band in range(len(data)):
-            factor = reddened(coefficients[band : band + 1], disc.a_v.astype(np.float32))[..., 0]
-            data[band] += (light[band] * density * (0.5 + 0.5 * factor)).astype(np.float32)
+        cut = cut * 1.1

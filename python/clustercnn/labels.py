@@ -70,8 +70,9 @@ class ClusterParams:
             385, 1673, and of McLuster (Küpper et al. 2011, MNRAS 417, 2300) order stars by energy.
         a_v_scatter: sigma of differential extinction, 0 to 1: a star's A_V is a_v exp(sigma z - sigma²/2), z standard
             normal, of mean a_v. Stars behind more than 20 mag, dark anyway, count as behind 20.
+        psf: number of the kernel in the survey's library; None takes one at random for each cluster.
 
-    None, as 0, of the last five is a plain cluster. Of one that is not plain a renderer draws all stars one by one,
+    None, as 0, of the five before is a plain cluster. Of one that is not plain a renderer draws all stars one by one,
     whatever its ``faint_fraction``.
 
     Raises:
@@ -91,6 +92,7 @@ class ClusterParams:
     position_angle: ArrayLike | None = None
     segregation: ArrayLike | None = None
     a_v_scatter: ArrayLike | None = None
+    psf: ArrayLike | None = None
 
     def __post_init__(self) -> None:
         given = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
@@ -107,6 +109,10 @@ class ClusterParams:
             object.__setattr__(self, name, full)
         _check_range("a_v", self.a_v, low=0.0)
         _check_range("gamma", self.gamma, low=2.0, open_low=True)
+        if self.psf is not None and (bad := (self.psf < 0) | (self.psf % 1 != 0)).any():
+            raise InvalidInput(
+                f"psf: {self.psf[bad][0]:g} at index {int(np.argmax(bad))}; whole numbers >= 0 are allowed"
+            )
         for name, (low, high) in VARIETY.items():
             if name in arrays:
                 _check_between(name, getattr(self, name), low=low, high=high)

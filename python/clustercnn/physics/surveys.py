@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from importlib.resources import files
 from pathlib import Path
@@ -17,7 +18,7 @@ from clustercnn.physics.isochrones import StellarTable
 from clustercnn.physics.psf import OpticalModel, Psf
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
 __all__ = ["Band", "Survey", "load_yaml"]
 
@@ -34,7 +35,8 @@ class Band:
         read_noise: e- rms per pixel of the whole exposure.
         sky: e-/s per pixel, sky and dark current.
         a_milky_way: foreground extinction by the Milky Way in this band, mag.
-        psf: ``{path, oversample}`` of a FITS kernel, or arguments of ``OpticalModel``.
+        psf: ``{path, oversample}`` of a FITS kernel, or arguments of ``OpticalModel``; or a list of such, a library of
+            kernels (focus, field position) of which each cluster gets one at random.
 
     Raises:
         InvalidInput: an exposure that is not positive, a negative noise or sky, an unknown filter.
@@ -47,7 +49,7 @@ class Band:
     read_noise: float
     sky: float
     a_milky_way: float
-    psf: Mapping[str, Any]
+    psf: Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
     def __post_init__(self) -> None:
         for field in ("exposure", "read_noise", "sky", "a_milky_way"):
@@ -60,9 +62,16 @@ class Band:
         if self.zero_point is None:
             object.__setattr__(self, "zero_point", float(table.zero_points[self.filter]))
 
-    def load_psf(self, pixel_scale: float) -> Psf:
-        """The kernel that ``psf`` describes, on pixels of ``pixel_scale`` arcsec."""
-        given = dict(self.psf)
+    @property
+    def psf_entries(self) -> list[dict[str, Any]]:
+        """What ``psf`` holds, as a list also where it is one kernel."""
+        return [dict(self.psf)] if isinstance(self.psf, Mapping) else [dict(entry) for entry in self.psf]
+
+    def load_psfs(self, pixel_scale: float) -> tuple[Psf, ...]:
+        """The kernels that ``psf`` describes, on pixels of ``pixel_scale`` arcsec."""
+        return tuple(self._load_psf(entry, pixel_scale) for entry in self.psf_entries)
+
+    def _load_psf(self, given: dict[str, Any], pixel_scale: float) -> Psf:
         if "path" in given:
             known_keys(given, ("path", "oversample", "includes_pixel"), where=f"survey: bands.{self.name}.psf")
             return Psf.from_fits(given.pop("path"), **given)
@@ -82,7 +91,7 @@ class Survey:
         metallicity: (low, high) mass fraction of metals.
         extinction_law: name of a law in the stellar table.
         imf: ``{name, low, high}`` of the initial mass function.
-        psfs: kernels that replace those the bands describe, by band name.
+        psfs: libraries of kernels that replace those the bands describe, by band name.
         binaries: mass ratios of the companions that clusters with a ``binary_fraction`` have; a survey's file may leave
             them out.
     """
@@ -94,7 +103,7 @@ class Survey:
     metallicity: tuple[float, float]
     extinction_law: str
     imf: Mapping[str, Any]
-    psfs: Mapping[str, Psf]
+    psfs: Mapping[str, tuple[Psf, ...]]
     binaries: Binaries = dataclasses.field(default_factory=Binaries)
 
     @classmethod
@@ -146,7 +155,11 @@ class Survey:
             "imf": dict(self.imf),
             "binaries": asdict(self.binaries),
             "bands": {
-                b.name: {**{k: v for k, v in asdict(b).items() if k != "name"}, "psf": dict(b.psf)} for b in self.bands
+                b.name: {
+                    **{k: v for k, v in asdict(b).items() if k != "name"},
+                    "psf": b.psf_entries if len(b.psf_entries) > 1 else b.psf_entries[0],
+                }
+                for b in self.bands
             },
         }
 
@@ -160,22 +173,40 @@ class Survey:
         known_name("band", name, self.band_names, where=f"survey {self.name}")
         return self.bands[self.band_names.index(name)]
 
-    def psf(self, name: str) -> Psf:
-        """The kernel of a band, made on first use and then kept."""
-        band = self.band(name)
-        if name not in self.psfs:
-            self.psfs[name] = band.load_psf(self.pixel_scale)
-        return self.psfs[name]
+    def psf(self, name: str, index: int = 0) -> Psf:
+        """A kernel of a band: the first of its library, or that of number ``index``."""
+        library = self.psf_library(name)
+        if not 0 <= index < len(library):
+            raise InvalidInput(f"index: {index}; band {name} has the kernels 0 to {len(library) - 1}")
+        return library[index]
 
     def psf_library(self, name: str) -> tuple[Psf, ...]:
-        """The kernels of a band."""
-        return (self.psf(name),)
+        """The kernels of a band, made on first use and then kept; a band with one has it in every place of the library.
 
-    def with_psfs(self, psfs: Mapping[str, Psf]) -> Survey:
-        """The same survey with other kernels for the named bands."""
+        Raises:
+            InvalidInput: bands with libraries of different length.
+        """
+        lengths = {b.name: len(self.psfs.get(b.name, b.psf_entries)) for b in self.bands}
+        several = {n for n in lengths.values() if n != 1}
+        if len(several) > 1 or 0 in several:
+            raise InvalidInput(f"survey: libraries of {lengths} kernels; one length, or a single kernel, is allowed")
+        band = self.band(name)
+        if name not in self.psfs:
+            self.psfs[name] = band.load_psfs(self.pixel_scale)
+        own = self.psfs[name]
+        return own * max(several, default=1) if len(own) == 1 else own
+
+    @property
+    def psf_count(self) -> int:
+        """Kernels in the library of each band."""
+        return len(self.psf_library(self.band_names[0]))
+
+    def with_psfs(self, psfs: Mapping[str, Psf | Sequence[Psf]]) -> Survey:
+        """The same survey with other kernels, or libraries of kernels, for the named bands."""
         for name in psfs:
             self.band(name)
-        return replace(self, psfs={**self.psfs, **psfs})
+        given = {name: (psf,) if isinstance(psf, Psf) else tuple(psf) for name, psf in psfs.items()}
+        return replace(self, psfs={**self.psfs, **given})
 
 
 def load_yaml(kind: str, source: str | Path) -> dict[str, Any]:

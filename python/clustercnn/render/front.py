@@ -17,6 +17,8 @@ from clustercnn.render.settings import RenderSettings
 from clustercnn.render.variety import systems_per_star, variety_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
     from clustercnn.labels import ClusterParams
@@ -28,6 +30,7 @@ __all__ = ["Renderer"]
 
 RADIUS_NODES = 2048  # of a tabulated profile; the extension exports its own, and they must agree
 MAX_BANDS = 8
+PSF_STREAM = 0x707366  # "psf" in ASCII: keeps these random numbers apart from others of the same seed
 
 
 class Renderer:
@@ -75,7 +78,9 @@ class Renderer:
         self.plan = plan_grid(self.size, [survey.psf_library(name) for name in survey.band_names], self.settings)
         self._backend = make_backend(backend, self.plan, self.settings)
         self._radius2 = None if profile is None else _radius_table(profile)
-        self._faint = np.array([_faint_row(band, survey.psf(band.name)) for band in survey.bands], dtype=np.float32).T
+        self._faint = np.array(
+            [_faint_row(band, survey.psf_library(band.name)) for band in survey.bands], dtype=np.float32
+        ).T
 
     @property
     def backend(self) -> str:
@@ -126,7 +131,7 @@ class Renderer:
             x, y (pixels), mass (Msun; initial), and flux_<band> (electron / s; 0 for dead stars), one row a star. With
             a ``faint_fraction`` it holds those drawn one by one; ``meta["smooth_flux"]`` is the light of the rest. A
             cluster with a ``binary_fraction`` has the column companion_mass (Msun; 0 for single stars) too: ``mass`` is
-            the primary's then, the flux that of both.
+            the primary's then, the flux that of both. ``meta["psf"]`` is the number of the kernel.
         """
         if not 0 <= index < len(params):
             raise InvalidInput(f"index: {index}; 0 to {len(params) - 1} is allowed")
@@ -137,22 +142,24 @@ class Renderer:
             table["companion_mass"] = companion * units.Msun
         for band, name in enumerate(self.survey.band_names):
             table[f"flux_{name}"] = flux[:, band] * (units.electron / units.s)
+        table.meta["psf"] = int(clusters.psf[index])
         table.meta["smooth_flux"] = dict(zip(self.survey.band_names, smooth.tolist(), strict=True))
         return table
 
-    def draw(self, x: ArrayLike, y: ArrayLike, flux: ArrayLike, out: Any = None) -> Any:
+    def draw(self, x: ArrayLike, y: ArrayLike, flux: ArrayLike, out: Any = None, *, psf: int = 0) -> Any:
         """Image of an explicit star list.
 
         Args:
             x, y: [n_star] pixels; stars outside the frame leave what of their light falls into it.
             flux: [n_star, band] e-/s.
             out: float32 [band, y, x] to fill, as in ``render``.
+            psf: number of the kernel in the survey's library.
 
         Returns:
             ``out``, or a new NumPy array [band, y, x].
 
         Raises:
-            InvalidInput: arrays of different length, or values that are not finite.
+            InvalidInput: arrays of different length, no such kernel, or values that are not finite.
         """
         x, y = (_finite(name, value, np.float64) for name, value in (("x", x), ("y", y)))
         flux = _finite("flux", flux, np.float32)
@@ -161,10 +168,29 @@ class Renderer:
             raise InvalidInput(
                 f"x, y, flux: shapes {x.shape}, {y.shape}, {flux.shape}; [n], [n] and [n, {n_band}] are allowed"
             )
+        self._check_psf(np.array([psf]))
         shape = (n_band, self.size, self.size)
         out = np.empty(shape, dtype=np.float32) if out is None else check_out("out", out, shape)
-        self._backend.draw(x, y, flux, 0, out)
+        self._backend.draw(x, y, flux, int(psf), out)
         return out
+
+    def psf_numbers(self, indices: ArrayLike, *, seed: int) -> NDArray[np.int32]:
+        """Number of the kernel that each cluster of a run is drawn with unless its parameters say so, [n].
+
+        Any of the library with equal probability, as a function of (seed, index of the cluster) alone.
+        """
+        index = np.asarray(indices, dtype=np.int64)
+        count = self.survey.psf_count
+        if count == 1:
+            return np.zeros(index.size, dtype=np.int32)
+        streams = (np.random.Philox(key=check_seed(seed), counter=[0, 0, i, PSF_STREAM]) for i in index.tolist())
+        return np.array([stream.random_raw() % np.uint64(count) for stream in streams], dtype=np.int32)
+
+    def _check_psf(self, numbers: NDArray[Any]) -> NDArray[np.int32]:
+        count = self.survey.psf_count
+        if (bad := (numbers < 0) | (numbers >= count)).any():
+            raise InvalidInput(f"psf: {numbers[bad][0]:g}; the survey's library has the kernels 0 to {count - 1}")
+        return numbers.astype(np.int32)
 
     def _clusters(self, params: ClusterParams, seed: int, first: int, indices: ArrayLike | None) -> ClusterColumns:
         n = len(params)
@@ -186,7 +212,7 @@ class Renderer:
             population=self.populations.rows(params.log_age, params.metallicity),
             mean_count=10.0**params.log_mass / mean_mass * systems_per_star(params, binaries.mean_q),
             shape=np.ascontiguousarray([params.a_v, x, y, scale, 2.0 / (params.gamma - 2.0)], dtype=np.float32),
-            psf=np.zeros(n, dtype=np.int32),
+            psf=self.psf_numbers(index, seed=seed) if params.psf is None else self._check_psf(params.psf),
             radius2=self._radius2,
             faint_fraction=self.settings.faint_fraction,
             faint=np.ascontiguousarray(self._faint),
@@ -233,10 +259,10 @@ def _finite(name: str, value: ArrayLike, dtype: type) -> NDArray[Any]:
     return array
 
 
-def _faint_row(band: Band, psf: Psf) -> tuple[float, float, float]:
+def _faint_row(band: Band, psfs: Sequence[Psf]) -> tuple[float, float, float]:
     """Variance of a dark pixel in (e-/s)^2, exposure in s, share of a star's light in the pixel it is centred on."""
     variance = (band.sky * band.exposure + band.read_noise**2) / band.exposure**2
-    return variance, band.exposure, float(psf.image.max())
+    return variance, band.exposure, max(float(psf.image.max()) for psf in psfs)
 
 
 def _radius_table(profile: King | Uniform) -> NDArray[np.float32]:

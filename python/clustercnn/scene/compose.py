@@ -127,7 +127,8 @@ class Scenes:
                 out.log_snr[chosen] = np.log10(np.maximum(snr(signal[chosen], variance)[1], 1e-3))
         for i in np.flatnonzero(~present & (u[:, 1] < self.confuser_fraction)):
             stars = self._pool.draw(generator(seed, "confuser", first + int(i)), size=self.size)
-            signal[i] = self.renderer.draw(stars.x, stars.y, stars.flux)
+            psf = int(self.renderer.psf_numbers([first + i], seed=seed)[0])
+            self.renderer.draw(stars.x, stars.y, stars.flux, out=signal[i], psf=psf)
         np.maximum(signal, 0.0, out=signal)  # the renderer's rounding leaves about -1e-6 of a peak; no rate is negative
         self._expose(signal, first=first, seed=seed, out=out.images)
         return out

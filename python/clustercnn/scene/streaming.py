@@ -132,7 +132,7 @@ def stream_field(
     _checked_size(size)
     threads = RenderSettings(threads=threads).n_threads
     bands = len(survey.bands)
-    reach = int(np.ceil(max(survey.psf(name).radius for name in survey.band_names))) + _PAD
+    reach = int(np.ceil(max(psf.radius for name in survey.band_names for psf in survey.psf_library(name)))) + _PAD
     if isinstance(tile, bool) or not isinstance(tile, int) or not _SMALLEST_TILE <= tile <= _LARGEST_FRAME - 2 * reach:
         allowed = f"a whole number of pixels from {_SMALLEST_TILE} to {_LARGEST_FRAME - 2 * reach}"
         raise InvalidInput(f"tile: {tile!r}; {allowed} is allowed (kernels reach {reach - _PAD} pixels)")

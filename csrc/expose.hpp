@@ -47,16 +47,25 @@ CLUSTERCNN_HD float poisson_large(float mean, float w) {
     return k > 0.0f ? k : 0.0f;
 }
 
-// Poisson deviate of a small mean: the exact quantile, by adding up probabilities.
-CLUSTERCNN_HD float poisson_small(float mean, uint32_t word) {
-    double p = exp(-static_cast<double>(mean)), rest = (word + 0.5) * 0x1p-32;
-    int k = 0;
-    while (rest > p && k < 128) {  // beyond 128 lies less than 2^-33 of the probability
-        rest -= p;
-        ++k;
-        p *= mean / k;
-    }
-    return static_cast<float>(k);
+constexpr int kMostSmall = 128;  // beyond lies less than 2^-33 of the probability
+
+// e^-x for x in [0, kSmallMean], relative error below 1e-13: 2^n times a polynomial in what is left of x / ln 2.
+CLUSTERCNN_HD double exp_negative(double x) {
+    const double n = floor(x * 1.4426950408889634 + 0.5), f = n * 0.6931471805599453 - x;  // |f| <= ln(2) / 2
+    double p = 1.0 / 479001600.0;
+    p = p * f + 1.0 / 39916800.0;
+    p = p * f + 1.0 / 3628800.0;
+    p = p * f + 1.0 / 362880.0;
+    p = p * f + 1.0 / 40320.0;
+    p = p * f + 1.0 / 5040.0;
+    p = p * f + 1.0 / 720.0;
+    p = p * f + 1.0 / 120.0;
+    p = p * f + 1.0 / 24.0;
+    p = p * f + 1.0 / 6.0;
+    p = p * f + 0.5;
+    p = p * f + 1.0;
+    p = p * f + 1.0;
+    return p * CLUSTERCNN_BIT_CAST(double, static_cast<int64_t>(1023 - static_cast<int64_t>(n)) << 52);
 }
 
 }  // namespace CLUSTERCNN_ISA

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "kernels.hpp"
+#include "philox_block.hpp"
 
 namespace clustercnn {
 inline namespace CLUSTERCNN_ISA {
@@ -11,26 +12,53 @@ namespace {
 
 constexpr int kBlock = 16;  // pixels that share eight blocks of random words: one word for photons, one for read-out
 
+void draw_words(uint64_t seed, uint32_t item, uint64_t image, uint32_t* photons, uint32_t* reading) {
+    alignas(64) uint32_t words[4][kLanes];
+    for (int start = 0; start < kBlock / 2; start += kLanes) {
+        philox_block(seed, item + static_cast<uint32_t>(start), kNoise, image, words);
+        for (int l = 0; l < std::min(kLanes, kBlock / 2 - start); ++l) {
+            photons[start + l] = words[0][l];
+            photons[start + l + kBlock / 2] = words[1][l];
+            reading[start + l] = words[2][l];
+            reading[start + l + kBlock / 2] = words[3][l];
+        }
+    }
+}
+
+// Poisson deviates of those pixels of a block whose mean is small: the exact quantile, by adding up probabilities, all at once.
+void poisson_small_block(const float* mean, const uint32_t* word, float* electrons) {
+    alignas(64) double p[kBlock], rest[kBlock], small[kBlock], count[kBlock] = {};
+    for (int l = 0; l < kBlock; ++l) {
+        small[l] = mean[l] < kSmallMean ? mean[l] : 0.0f;
+        p[l] = exp_negative(small[l]);
+        rest[l] = (word[l] + 0.5) * 0x1p-32;
+    }
+    for (int k = 1, more = 1; more && k <= kMostSmall; ++k) {
+        const double per_k = 1.0 / k;
+        more = 0;
+        for (int l = 0; l < kBlock; ++l) {
+            const bool beyond = rest[l] > p[l];
+            rest[l] -= beyond ? p[l] : 0.0;
+            count[l] += beyond ? 1.0 : 0.0;
+            p[l] *= beyond ? small[l] * per_k : 1.0;  // a pixel that has its count stays where it is
+            more |= beyond;
+        }
+    }
+    for (int l = 0; l < kBlock; ++l) electrons[l] = mean[l] < kSmallMean ? static_cast<float>(count[l]) : electrons[l];
+}
+
 void expose_block(const Exposure& e, uint64_t image, int band, int first, const float* rate, float* out) {
     alignas(64) uint32_t photons[kBlock], reading[kBlock];
     alignas(64) float mean[kBlock], electrons[kBlock];
     const uint32_t item = (static_cast<uint32_t>(band) * ((e.pixels + kBlock - 1) / kBlock) + first / kBlock) * (kBlock / 2);
-    for (int l = 0; l < kBlock / 2; ++l) {
-        const Words words = philox(e.seed, item + static_cast<uint32_t>(l), kNoise, image);
-        photons[l] = words.w[0];
-        photons[l + kBlock / 2] = words.w[1];
-        reading[l] = words.w[2];
-        reading[l + kBlock / 2] = words.w[3];
-    }
+    draw_words(e.seed, item, image, photons, reading);
     const int used = std::min(kBlock, e.pixels - first);
     const float seconds = e.seconds[band], read_noise = e.read_noise[band];
     float lowest = kSmallMean;
     for (int l = 0; l < kBlock; ++l) mean[l] = l < used ? rate[first + l] * seconds : kSmallMean;
     for (int l = 0; l < kBlock; ++l) lowest = std::min(lowest, mean[l]);
     for (int l = 0; l < kBlock; ++l) electrons[l] = poisson_large(mean[l], normal_quantile(photons[l]));
-    if (lowest < kSmallMean)
-        for (int l = 0; l < used; ++l)
-            if (mean[l] < kSmallMean) electrons[l] = poisson_small(mean[l], photons[l]);
+    if (lowest < kSmallMean) poisson_small_block(mean, photons, electrons);
     for (int l = 0; l < kBlock; ++l) electrons[l] += read_noise * normal_quantile(reading[l]);
     for (int l = 0; l < used; ++l) out[first + l] = electrons[l] / seconds;
 }

@@ -24,8 +24,7 @@ struct RandomStream {
 
 // Exact binomial deviate: inversion below a mean of 10, transformed rejection above (BTRS, Hoermann 1993, Journal of
 // Statistical Computation and Simulation 46, 101).
-CLUSTERCNN_HD double binomial(double n, double p, RandomStream& stream) {
-    if (p > 0.5) return n - binomial(n, 1.0 - p, stream);
+CLUSTERCNN_HD double binomial_below_half(double n, double p, RandomStream& stream) {
     if (n <= 0.0 || p <= 0.0) return 0.0;
     const double odds = p / (1.0 - p);
     if (n * p < 10.0) {
@@ -50,6 +49,11 @@ CLUSTERCNN_HD double binomial(double n, double p, RandomStream& stream) {
         const double bound = at_mode - lgamma(k + 1.0) - lgamma(n - k + 1.0) + (k - mode) * log(odds);
         if (log(v * alpha / (a / (us * us) + b)) <= bound) return k;
     }
+}
+
+CLUSTERCNN_HD double binomial(double n, double p, RandomStream& stream) {
+    const double k = binomial_below_half(n, p > 0.5 ? 1.0 - p : p, stream);
+    return p > 0.5 ? n - k : k;
 }
 
 }  // namespace CLUSTERCNN_ISA

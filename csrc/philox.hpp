@@ -11,9 +11,9 @@ using cuda::std::uint64_t;
 #endif
 
 #ifdef __CUDACC__
-#define CLUSTERCNN_HD __host__ __device__ inline
+#define CLUSTERCNN_HD __host__ __device__ __forceinline__
 #else
-#define CLUSTERCNN_HD inline
+#define CLUSTERCNN_HD [[gnu::always_inline]] inline  // a loop with a call in it does not become vectors
 #endif
 
 #ifndef CLUSTERCNN_ISA

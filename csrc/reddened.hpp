@@ -1,6 +1,7 @@
 // A cluster's own table of stars: the population's, reddened and laid out per segment. Read a SIMD vector of stars at a time.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <vector>
 
@@ -17,9 +18,12 @@ struct StarBlock {  // one SIMD vector of stars; `mass` is the primary's, `compa
     alignas(64) float flux[kMaxBands][kLanes];
 };
 
-struct Place {  // where stars stand in the table: the knot before each, that segment's offset, the share of it passed
-    alignas(64) int knot[kLanes], at[kLanes];
+constexpr int kMaxColumns = (4 + 2 * kMaxBands + kLanes - 1) / kLanes * kLanes;
+
+struct Place {  // where stars stand in the table: the knot before each, the share of its segment passed, that segment
+    alignas(64) int knot[kLanes];
     alignas(64) float t[kLanes];
+    alignas(64) float column[kMaxColumns][kLanes];
 };
 
 // Optical depths of a vector of stars over those of their cluster, as log2 of flux: c1 times `linear` + c2 times `square`.
@@ -35,7 +39,7 @@ class ReddenedTable {
     void build(const Populations& p, int population, float a_v) {
         bands_ = p.bands;
         knots_ = p.knots;
-        stride_ = 4 + 2 * bands_;
+        stride_ = (4 + 2 * bands_ + kLanes - 1) / kLanes * kLanes;
         first_step_ = static_cast<int>(std::bit_floor(static_cast<unsigned>(knots_)));
         const size_t first = static_cast<size_t>(population) * knots_;
         u_ = p.u + first;
@@ -56,27 +60,25 @@ class ReddenedTable {
     void find(const float* u, Place& place) const {
         int* knot = place.knot;
         for (int l = 0; l < kLanes; ++l) knot[l] = guide_[guide_bucket(u[l])];
+        const float* knots = u_;
         for (int moved = 1; moved;) {
             moved = 0;
             for (int l = 0; l < kLanes; ++l) {
-                const int step = u_[knot[l] + 1] <= u[l];
+                const int step = knots[knot[l] + 1] <= u[l] ? 1 : 0;
                 knot[l] += step;
                 moved |= step;
             }
         }
-        const float* s = segments_.data();
-        for (int l = 0; l < kLanes; ++l) {
-            const int at = knot[l] * stride_;
-            place.at[l] = at;
-            place.t[l] = (u[l] - s[at]) * s[at + 1];
-        }
+        read(place);
+        for (int l = 0; l < kLanes; ++l) place.t[l] = (u[l] - place.column[0][l]) * place.column[1][l];
     }
 
     // Stars of given masses, in (lowest mass, highest]: the last knot that is heavier. Of the two knots at the end of the
     // living stars neither is, for a star of just that mass; so no star stands on the step between them.
     void find_mass(const float* mass, Place& place) const {
-        alignas(64) int knot[kLanes] = {};
-        const float *knots = mass_, *s = segments_.data();
+        int* knot = place.knot;
+        std::fill(knot, knot + kLanes, 0);
+        const float* knots = mass_;
         const int last = knots_ - 2;
         for (int step = first_step_; step; step >>= 1)
 #pragma omp simd
@@ -84,11 +86,9 @@ class ReddenedTable {
                 const int next = knot[l] + step < last ? knot[l] + step : last;
                 knot[l] = knots[next] > mass[l] ? next : knot[l];
             }
+        read(place);
         for (int l = 0; l < kLanes; ++l) {
-            const int at = knot[l] * stride_;
-            const float from = s[at + 2], rise = s[at + 3];  // the rise is negative, or 0 between equal knots
-            place.knot[l] = knot[l];
-            place.at[l] = at;
+            const float from = place.column[2][l], rise = place.column[3][l];  // negative, or 0 between equal knots
             place.t[l] = (mass[l] - from) / (rise < 0.0f ? rise : -1.0f);
         }
     }
@@ -96,14 +96,12 @@ class ReddenedTable {
     float lowest_mass() const { return mass_[knots_ - 1]; }
 
     void masses(const Place& place, float* mass) const {
-        const float* s = segments_.data();
-        for (int l = 0; l < kLanes; ++l) mass[l] = s[place.at[l] + 2] + place.t[l] * s[place.at[l] + 3];
+        for (int l = 0; l < kLanes; ++l) mass[l] = place.column[2][l] + place.t[l] * place.column[3][l];
     }
 
     void fluxes(const Place& place, float (*flux)[kLanes]) const {
-        const float* s = segments_.data();
         for (int b = 0; b < bands_; ++b)
-            for (int l = 0; l < kLanes; ++l) flux[b][l] = s[place.at[l] + 4 + 2 * b] + place.t[l] * s[place.at[l] + 5 + 2 * b];
+            for (int l = 0; l < kLanes; ++l) flux[b][l] = place.column[4 + 2 * b][l] + place.t[l] * place.column[5 + 2 * b][l];
     }
 
     // Puts the stars behind more dust, or less, than their cluster: each with the coefficients of its own place.
@@ -122,6 +120,17 @@ class ReddenedTable {
     }
 
   private:
+    // The stars' segments, turned so that each column is a vector: whole rows are read, as gathering single numbers is slow.
+    void read(Place& place) const {
+        const float* s = segments_.data();
+        for (int first = 0; first < stride_; first += kLanes) {
+            Vec<float> tile[kLanes];
+            for (int l = 0; l < kLanes; ++l) tile[l] = load(s + static_cast<size_t>(place.knot[l]) * stride_ + first);
+            transpose<float>(tile);
+            for (int i = 0; i < kLanes; ++i) store(place.column[first + i], tile[i]);
+        }
+    }
+
     void redden(const float* flux, float a_v) {
         const size_t n = static_cast<size_t>(knots_) * bands_;
         const float* c = coefficients_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "companions.hpp"
+#include "philox_block.hpp"
 #include "screen.hpp"
 #include "shape.hpp"
 
@@ -28,15 +29,11 @@ inline namespace CLUSTERCNN_ISA {
 static inline void sample_block(const Clusters& c, int64_t i, uint32_t first, float u_max, const ReddenedTable& table,
                                 StarBlock& stars) {
     alignas(64) float u[kLanes], r2[kLanes];
-    alignas(64) uint32_t turn[kLanes], spare[kLanes];
-    const uint64_t cluster = static_cast<uint64_t>(c.index[i]), seed = c.seed;
-    for (int l = 0; l < kLanes; ++l) {
-        const Words words = philox(seed, first + static_cast<uint32_t>(l), kStars, cluster);
-        u[l] = u_max * uniform(words.w[0]);
-        r2[l] = uniform(words.w[1]);
-        turn[l] = words.w[2];
-        spare[l] = words.w[3];
-    }
+    alignas(64) uint32_t words[4][kLanes];
+    const uint32_t *turn = words[2], *spare = words[3];
+    philox_block(c.seed, first, kStars, static_cast<uint64_t>(c.index[i]), words);
+    for (int l = 0; l < kLanes; ++l) u[l] = u_max * uniform(words[0][l]);
+    for (int l = 0; l < kLanes; ++l) r2[l] = uniform(words[1][l]);
     Place place;
     table.find(u, place);
     table.masses(place, stars.mass);

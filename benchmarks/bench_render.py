@@ -39,7 +39,9 @@ HEADER = ("contender", "ms / image", "million stars / s", "error / peak", "time 
 
 def contenders(backend: str) -> list[Contender]:
     """All of them, the reference first."""
-    own = [(backend, 1e-3), (backend, 1e-5)] + [("numba", 1e-3)] * (backend != "numba")
+    own = [(backend, 1e-3), (backend, 1e-5), (backend, 1e-6)] + [("numba", 1e-3), ("numba", 1e-5)] * (
+        backend != "numba"
+    )
     return [
         *(
             Contender(f"clustercnn {b}, tolerance {t:.0e}", partial(clustercnn, backend=b, tolerance=t), ours=True)
@@ -47,6 +49,7 @@ def contenders(backend: str) -> list[Contender]:
         ),
         Contender("FINUFFT 1e-3, tuned", partial(finufft, eps=1e-3, tuned=True), "finufft"),
         Contender("FINUFFT 1e-4, tuned", partial(finufft, eps=1e-4, tuned=True), "finufft"),
+        Contender("FINUFFT 1e-5, tuned", partial(finufft, eps=1e-5, tuned=True), "finufft"),
         Contender("FINUFFT 1e-4, default options", partial(finufft, eps=1e-4, tuned=False), "finufft"),
         Contender("torch index_add ×4 + FFT", partial(torch_index_add, images=1), "torch"),
         Contender("torch index_add ×4 + FFT, batch of 64", partial(torch_index_add, images=64), "torch", images=64),

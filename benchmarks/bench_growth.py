@@ -2,9 +2,9 @@
 
 python benchmarks/bench_growth.py [--quick] [--json FILE]
 
-Also fits the constants of the cost model that chooses a grid (``clustercnn.render.cost``) and prints them beside those in
-use. Floors: the arithmetic of the method at the rate of this machine's matrix product, and the bytes it must touch at the
-rate of a copy inside the second cache, both measured in this run, one thread.
+Also fits the constants of the cost model that chooses a grid (``clustercnn.render.cost``) and prints them beside those
+in use. Floors: the arithmetic of the method at the rate of this machine's matrix product, and the bytes it must touch
+at the rate of a copy inside the second cache, both measured in this run, one thread.
 """
 
 from __future__ import annotations
@@ -74,9 +74,8 @@ def floors(renderer: cc.Renderer, n: int, rate: dict[str, float]) -> tuple[float
     cells, pixels, taps = period.cells, period.pixels, plan.window.taps
     columns = renderer.size * plan.cells_per_pixel * bands / 2  # two real columns in one complex transform
     rows = sum(band.modes + 1 for band in period.bands)
-    octaves = 5 * (
-        cells * np.log2(cells) * (columns + rows) + pixels * np.log2(pixels) * (rows + bands * renderer.size / 2)
-    )
+    back = rows + bands * renderer.size / 2
+    octaves = 5 * (cells * np.log2(cells) * (columns + rows) + pixels * np.log2(pixels) * back)
     products = 8 * sum(band.transfer[0].size for band in period.bands)
     stars = n * (2 * taps**2 * bands + 4 * taps * (plan.taps.shape[0] - 1))
     number = 8 if plan.double_precision else 4
@@ -102,10 +101,12 @@ def grow(name: str, cases: dict[str, tuple], rate: dict[str, float], *, quick: b
                 "floor_bytes_ms": 1e3 * moved,
             }
         )
-        lines.append(
-            (case, significant(1e3 * taken[case]), f"{renderer.plan.cells_per_pixel:g} × {renderer.plan.window.taps}",
-             significant(1e3 * operations), significant(1e3 * moved), significant(taken[case] / max(operations, moved), 2))
-        )  # fmt: skip
+        grid, over = (
+            f"{renderer.plan.cells_per_pixel:g} × {renderer.plan.window.taps}",
+            taken[case] / max(operations, moved),
+        )
+        numbers = (significant(1e3 * seconds) for seconds in (operations, moved))
+        lines.append((case, significant(1e3 * taken[case]), grid, *numbers, significant(over, 2)))
     header = (name, "ms / image", "cells a pixel × taps", "operations, ms", "bytes, ms", "time / higher floor")
     return markdown(header, lines), rows
 

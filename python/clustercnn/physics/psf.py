@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -139,7 +140,7 @@ class OpticalModel:
     oversample: int = 4
 
     def psf(self) -> Psf:
-        """The kernel.
+        """The kernel; equal models give the same object.
 
         Raises:
             InvalidInput: a length is not positive, or the sampling is too coarse for the shortest wavelength.
@@ -153,6 +154,9 @@ class OpticalModel:
             raise InvalidInput(
                 f"oversample: {self.oversample} per pixel; {shortest * 1e10:.0f} A needs at least {2 * cutoff:.1f}"
             )
+        return _optical_psf(self)
+
+    def _draw(self) -> Psf:
         # the light beyond the array is needed while blurring, so work on a wider one and cut at the end
         half = (self.radius + 6) * self.oversample
         waves = self.wavelength + self.bandwidth * (np.arange(9) - 4) / 9
@@ -184,6 +188,11 @@ class OpticalModel:
         phase2 = (2 * np.pi * self.wavefront / wavelength) ** 2
         transfer = np.exp(phase2 * np.expm1(-separation2 / self.correlation**2))
         return np.fft.ifft2(np.fft.fft2(light, (n, n)) * transfer).real[: light.shape[0], : light.shape[0]]
+
+
+@lru_cache(maxsize=64)
+def _optical_psf(model: OpticalModel) -> Psf:
+    return model._draw()
 
 
 def _taper(size: int, width: float) -> NDArray[np.float64]:

@@ -10,8 +10,8 @@ LANES = 16  # of the widest instruction set; with fewer the numbers grow alike
 PIXELS = 96  # the domain of a 64-pixel frame whose stars lie inside
 FRAME = 64
 
-# ns per unit of work below, from benchmarks/bench_cost.py on one core with AVX-512; only their ratios matter
-COST_TRANSFORM, COST_STAR, COST_VECTOR = 2.0, 5.0, 0.8
+# ns per unit of work below, from benchmarks/bench_growth.py on one core with AVX-512; only their ratios matter
+COST_TRANSFORM, COST_STAR, COST_VECTOR = 1.9, 9.0, 0.76
 
 
 def transform_work(density: float, cutoffs: tuple[float, ...]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -104,7 +105,7 @@ def plan_grid(size: int, psfs: Sequence[Sequence[Psf]], settings: RenderSettings
         InvalidInput: no grid meets the tolerance.
     """
     tolerance = settings.tolerance
-    choice = _cheapest([[kernel_spectrum(psf) for psf in band] for band in psfs], tolerance, settings.taps)
+    choice = _cheapest(tuple(tuple(kernel_spectrum(psf) for psf in band) for band in psfs), tolerance, settings.taps)
     window, density, cutoffs = choice.window, choice.density, choice.cutoffs
     reach = max(psf.radius for band in psfs for psf in band)
     half_window = window.taps / 2 + 1
@@ -137,7 +138,8 @@ class _Choice:
     error: float
 
 
-def _cheapest(spectra: list[list[KernelSpectrum]], tolerance: float, taps: int) -> _Choice:
+@lru_cache(maxsize=64)
+def _cheapest(spectra: tuple[tuple[KernelSpectrum, ...], ...], tolerance: float, taps: int) -> _Choice:
     """The cheapest grid density and window among all that meet the tolerance; ``taps`` 0 leaves their number free."""
     best: _Choice | None = None
     for share in MODES_SHARES:
@@ -158,7 +160,7 @@ def _cheapest(spectra: list[list[KernelSpectrum]], tolerance: float, taps: int) 
 
 
 def _best_window(
-    taps: int, density: float, spectra: list[list[KernelSpectrum]], cutoffs: tuple[float, ...]
+    taps: int, density: float, spectra: tuple[tuple[KernelSpectrum, ...], ...], cutoffs: tuple[float, ...]
 ) -> tuple[Window, float]:
     """The window of least error, and its error in the worst band."""
     highest = max(min(c, float(s.frequency.max())) for band, c in zip(spectra, cutoffs, strict=True) for s in band)

@@ -37,6 +37,15 @@ def test_out_that_cannot_be_filled(make_renderer, backend, out, message):
         make_renderer(backend).render(ONE, seed=1, out=out)
 
 
+@pytest.mark.parametrize("shape", [(2,), (1, 1)])
+def test_mass_that_cannot_be_filled(make_renderer, backend, shape):
+    """Refused before anything is drawn: the image stays as it was."""
+    image = np.full((1, 3, 64, 64), 7.0, np.float32)
+    with pytest.raises(InvalidInput, match=r"log_mass_out: float64 .*; float64 \(1,\) is allowed"):
+        make_renderer(backend).render(ONE, seed=1, out=image, log_mass_out=np.empty(shape))
+    assert (image == 7.0).all()
+
+
 def test_out_is_filled_in_place(make_renderer, backend):
     renderer = make_renderer(backend)
     expected = renderer.render(ONE, seed=1)

@@ -116,10 +116,11 @@ class Renderer:
         clusters = self._clusters(params, seed, first, indices)
         shape = (len(params), len(self.survey.bands), self.size, self.size)
         out = np.empty(shape, dtype=np.float32) if out is None else check_out("out", out, shape)
+        if log_mass_out is not None:
+            check_out("log_mass_out", log_mass_out, (len(params),), dtype="float64")
         total_mass = np.empty(len(params))
         self._backend.render(self.populations.arrays(), clusters, out, total_mass)
         if log_mass_out is not None:
-            check_out("log_mass_out", log_mass_out, (len(params),), dtype="float64")
             with np.errstate(divide="ignore"):  # a cluster of no stars has log10(0)
                 np.log10(total_mass, out=log_mass_out)
         return out

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from clustercnn.render.fft_loops import FUSED
-from clustercnn.render.star_arithmetic import log2_fast, polynomial
+from clustercnn.render.star_arithmetic import ONE, log2_fast, polynomial
 
 __all__ = ["expose", "fill_words", "normal_quantile", "philox", "uniform"]
 
@@ -21,7 +21,7 @@ FACTOR_0, FACTOR_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 LOW, SHIFT = np.uint64(0xFFFFFFFF), np.uint64(32)
 NOISE = 2  # what a random stream is for: the counter's second word
 SMALL_MEAN = 32.0  # photons
-ONE, HALF, FOUR, WORD = np.float32(1.0), np.float32(0.5), np.float32(4.0), np.float32(2.0**-32)
+HALF, FOUR, WORD = np.float32(0.5), np.float32(4.0), np.float32(2.0**-32)
 LN_2, SQRT_2 = np.float32(math.log(2.0)), np.float32(math.sqrt(2.0))
 # coefficients of the normal quantile, highest power first (Giles 2011, GPU Computing Gems, chapter 10)
 NEAR = tuple(np.float32(c) for c in (
@@ -36,10 +36,11 @@ NEAR_MIDDLE, NEAR_END, FAR_MIDDLE = np.float32(2.5), np.float32(5.0), np.float32
 LARGEST_UNIFORM = np.float32(1.0 - 2.0**-24)
 
 
-@njit(cache=True)
+# Inlined as source: compiled on its own, its words are paired up, and loops over it can no longer become vectors.
+@njit(cache=True, inline="always")
 def philox(seed, item, purpose, cluster):
     """Four random 32-bit words: Philox 4x32-10 (Salmon et al. 2011)."""
-    # masked, so that the compiler knows that products are of 32-bit numbers, for which there are vector instructions
+    # masked, so that products are seen to be of 32-bit numbers, for which there are vector instructions
     c0, c1 = np.uint64(item) & LOW, np.uint64(purpose) & LOW
     c2, c3 = np.uint64(cluster) & LOW, np.uint64(cluster) >> SHIFT
     k0, k1 = np.uint64(seed) & LOW, np.uint64(seed) >> SHIFT
@@ -73,8 +74,8 @@ def normal_quantile(word):
     # distance from the nearer end of (0, 1), so that both tails keep their bits
     t = (np.float32(np.int32(word if lower else 0xFFFFFFFF - word)) + HALF) * WORD
     w = -LN_2 * log2_fast(FOUR * t * (ONE - t))
-    p = polynomial(w - NEAR_MIDDLE, NEAR) if w < NEAR_END else polynomial(math.sqrt(w) - FAR_MIDDLE, FAR)
-    z = SQRT_2 * (t + t - ONE) * p
+    near, far = polynomial(w - NEAR_MIDDLE, NEAR), polynomial(math.sqrt(w) - FAR_MIDDLE, FAR)
+    z = SQRT_2 * (t + t - ONE) * (near if w < NEAR_END else far)
     return z if lower else -z
 
 

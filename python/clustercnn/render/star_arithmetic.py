@@ -10,7 +10,16 @@ from numba import njit
 from clustercnn.physics.populations import Guide
 from clustercnn.render.fft_loops import FUSED
 
-__all__ = ["ONE", "cos_sin_turn", "eff_radius2", "exp2_fast", "guide_bucket", "log2_fast", "table_radius2"]
+__all__ = [
+    "ONE",
+    "cos_sin_turn",
+    "eff_radius2",
+    "exp2_fast",
+    "guide_bucket",
+    "log2_fast",
+    "polynomial",
+    "table_radius2",
+]
 
 # Constants are of single precision, as numba would carry on in double precision after one that is not; series have the
 # highest power first.

@@ -15,7 +15,7 @@ from clustercnn.render.loops import fill_words, normal_quantile, uniform
 from clustercnn.render.star_arithmetic import ONE, cos_sin_turn, exp2_fast, log2_fast
 from clustercnn.render.table_loops import PER_MAGNITUDE, find_mass, fluxes, screen
 
-__all__ = ["add_companions", "draw_screen", "place_on_ellipses", "segregate"]
+__all__ = ["add_companions", "companion_masses", "draw_screen", "place_on_ellipses", "segregate"]
 
 SCREEN = 4  # what the random stream is for: the counter's second word
 DARK_DEPTH = np.float32(20.0)  # mag; deeper stars are dark in every band and count as this deep

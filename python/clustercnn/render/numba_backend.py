@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clustercnn.render import faint, image_loops, star_loops
+from clustercnn.render import faint, image_loops, star_loops, table_loops
 from clustercnn.render.fft_loops import transform
 from clustercnn.render.variety import PLAIN, is_plain
 
@@ -95,9 +95,9 @@ class NumbaBackend:
     def _sample(self, populations, clusters: ClusterColumns, i: int) -> tuple[NDArray, NDArray, NDArray, float]:
         """What ``stars`` gives, and the mass of the stars that are not drawn."""
         seed, cluster = np.uint64(clusters.seed), np.uint64(clusters.index[i])
-        table = tuple(column[clusters.population[i]] for column in populations[:4])
+        table = tuple(column[clusters.population[i]] for column in populations)
         a_v, _, _, scale, exponent = shape = tuple(clusters.shape[:, i].tolist())
-        table = (*table[:2], star_loops.redden(table[2], table[3], a_v), table[3])
+        table = (*table[:2], table_loops.redden(table[2], table[3], a_v), *table[3:])
         number = star_loops.star_count(seed, cluster, clusters.mean_count[i])
         count, u_max, faint_mass, smooth = number, 1.0, 0.0, np.zeros(table[2].shape[1])
         traits = PLAIN if clusters.variety is None else tuple(clusters.variety[:, i].tolist())

@@ -1,4 +1,4 @@
-"""The stars of a cluster as readable loops, compiled by numba; see ``loops`` and csrc/sampling.hpp."""
+"""The stars of a cluster as readable loops, compiled by numba: a block of stars at a time; see csrc/sampling.hpp."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ import math
 import numpy as np
 from numba import njit
 
-from clustercnn.render.loops import normal_quantile, philox, uniform
+from clustercnn.render.fft_loops import FUSED
+from clustercnn.render.loops import fill_words, philox, uniform
+from clustercnn.render.star_arithmetic import cos_sin_turn, eff_radius2, table_radius2
+from clustercnn.render.table_loops import MASS, find, fluxes, screen, segments, values
+from clustercnn.render.variety_loops import add_companions, companion_masses, draw_screen, place_on_ellipses, segregate
 
-__all__ = ["redden", "sample", "star_count"]
+__all__ = ["sample", "star_count"]
 
-STARS, STAR_COUNT, SCREEN = 0, 1, 4  # what a random stream is for: the counter's second word
-DARK_DEPTH, MOST_SEGREGATED = 20.0, 10.0  # as in csrc/screen.hpp and csrc/shape.hpp
+STARS, STAR_COUNT = 0, 1  # what a random stream is for: the counter's second word
+LANES = 64  # stars drawn at once: vectors for any processor, and scratch that stays in its nearest cache
 
 
 @njit(cache=True)
@@ -22,58 +26,75 @@ def star_count(seed, cluster, mean):
     return math.floor(mean + (float(word) + 0.5) * 2.0**-32)
 
 
-@njit(cache=True)
-def redden(flux, extinction, a_v):
-    """Fluxes [knot, band] behind a_v mag, from c1, c2 [knot, band, 2] of A_band = c1 A_V + c2 A_V²."""
-    return flux * (10.0 ** (-0.4 * (extinction[..., 0] * a_v + extinction[..., 1] * a_v**2))).astype(np.float32)
+@njit(cache=True, fastmath=FUSED)
+def radii2(word, exponent, nodes, out):
+    """Squared radii over the scale's into ``out`` [lanes]: EFF, or the tabulated profile where ``nodes`` are given."""
+    exponent = np.float32(exponent)
+    if nodes.size == 0:
+        for lane in range(out.size):
+            out[lane] = eff_radius2(uniform(word[lane]), exponent)
+    else:
+        for lane in range(out.size):
+            out[lane] = table_radius2(uniform(word[lane]), nodes)
+
+
+@njit(cache=True, fastmath=FUSED)
+def place_on_circles(circle, turn, r2, star):
+    """Places into the first two rows of ``star``; see ``place_on_ellipses``."""
+    x0, y0, scale = np.float32(circle[0]), np.float32(circle[1]), np.float32(circle[2])
+    x, y = star[0], star[1]
+    for lane in range(r2.size):
+        cosine, sine = cos_sin_turn(turn[lane])
+        r = scale * math.sqrt(r2[lane])
+        x[lane] = x0 + r * cosine
+        y[lane] = y0 + r * sine
 
 
 @njit(cache=True)
-def star_depth(key, s, a_v, scatter):
-    """A_V of star ``s``, mag: log-normal with mean a_v. Deeper ones than a star needs to be dark count as that deep."""
-    seed, cluster = key
-    z = normal_quantile(philox(seed, s, SCREEN, cluster)[0])
-    return min(a_v * math.exp(scatter * z - 0.5 * scatter**2), max(a_v, DARK_DEPTH))
+def vary(cluster, first, table, scratch, block):
+    """What a cluster's variety changes of stars drawn as a plain one's, but for the ellipse; see ``sample_block``."""
+    (key, shape, (traits, law)), (rows, _, mass_knots, extinction, _) = cluster, table
+    (words, place, r2, floats), (star, flux) = scratch, block
+    fraction, segregation, scatter = traits[0], traits[4], traits[5]
+    more = floats[: 2 if scatter > 0 else 0]
+    if scatter > 0:
+        draw_screen(key[:2], first, (shape[0], scatter), words[4:], more)
+        screen(extinction, place, more, flux)
+    if fraction > 0:
+        companion_masses(words[3], star[2], fraction, law[:4], star[3])
+        add_companions((rows, mass_knots, extinction), star[3], more, (place, floats[2:]), flux)
+    if segregation > 0:
+        segregate(segregation, law[4], star[2], r2)
 
 
 @njit(cache=True)
-def companion_mass(word, mass, fraction, ratio):
-    """Mass of a star's companion, 0 for none; ``ratio`` is ``Binaries.inverse``."""
-    u = uniform(word)
-    if u >= fraction:
-        return np.float32(0.0)
-    base, slope, power, logarithmic = ratio
-    at = base + slope * (u / fraction)
-    q = 2.0 ** (power * at) if logarithmic else at**power
-    return np.float32(min(q, 1.0) * mass)
-
-
-@njit(cache=True)
-def find_mass(mass_knots, mass):
-    """The last knot heavier than ``mass``, and the share of the segment after it that is passed."""
-    heavier = mass_knots.size - np.searchsorted(mass_knots[::-1], mass, side="right")
-    k = min(max(heavier - 1, 0), mass_knots.size - 2)
-    rise = mass_knots[k + 1] - mass_knots[k]
-    return k, (mass - mass_knots[k]) / rise if rise < 0 else np.float32(0.0)
-
-
-@njit(cache=True)
-def add_light(place, population, depths, out):
-    """Adds to ``out`` [band] the light of the star that stands at ``place`` (knot, share), behind its own dust.
+def sample_block(cluster, first, table, radius2, scratch, block):
+    """Stars ``first`` and on: word 0 is the mass, word 1 the radius, word 2 the direction, word 3 the companion.
 
     Args:
-        place: see ``find_mass``.
-        population: flux [knot, band] behind the cluster's A_V, and extinction coefficients [knot, band, 2].
-        depths: A_V of the cluster and of the star, mag.
-        out: float32 [band], e-/s.
+        cluster: key, shape and traits, see ``sample``.
+        first: number of the block's first star.
+        table: ``segments``, then u, mass, extinction coefficients and guide of the population.
+        radius2: see ``sample``.
+        scratch: words uint32 [8, lanes]; a place, see ``find``; float32 [lanes]; and float32 [3 + band, lanes].
+        block: x, y, mass, companion's mass [4, lanes] and flux [band, lanes], filled, but for absent companions.
     """
-    (k, t), (flux, extinction), (a_v, depth) = place, population, depths
-    for b in range(out.size):
-        light = flux[k, b] + t * (flux[k + 1, b] - flux[k, b])
-        if depth != a_v:
-            c1, c2 = extinction[k, b] + t * (extinction[k + 1, b] - extinction[k, b])
-            light *= 10.0 ** (-0.4 * (c1 * (depth - a_v) + c2 * (depth**2 - a_v**2)))
-        out[b] += light
+    (key, shape, (traits, _)), (rows, u_knots, _, _, guide) = cluster, table
+    (words, place, r2, floats), (star, flux) = scratch, block
+    u = floats[0]
+    fill_words(key[:2], first, STARS, words[:4])
+    for lane in range(u.size):
+        u[lane] = key[2] * uniform(words[0, lane])
+    find((rows, u_knots, guide), u, place)
+    values(rows, MASS, place, star[2])
+    fluxes(rows, place, flux)
+    radii2(words[1], shape[4], radius2, r2)
+    if traits[0] > 0 or traits[4] > 0 or traits[5] > 0:
+        vary(cluster, first, table, scratch, block)
+    if traits[1] > 1:
+        place_on_ellipses(shape[1:4], traits[1:4], words[2], r2, star)
+    else:
+        place_on_circles(shape[1:4], words[2], r2, star)
 
 
 @njit(cache=True)
@@ -83,46 +104,24 @@ def sample(key, shape, population, radius2, traits, out):
     Args:
         key: (seed, cluster, u_max): what the random numbers are a function of; masses are of uniforms below u_max.
         shape: a_v (mag), x, y, scale (pixels), exponent of the cluster.
-        population: (u, mass, reddened flux, extinction coefficients) of its population.
+        population: (u, mass, reddened flux, extinction coefficients, guide) of its population.
         radius2: squared radii of a tabulated profile, or an empty array for EFF.
         traits: (binary fraction, stretch, cosine, sine, segregation, scatter of ln A_V) of the cluster, see
             ``variety_rows``; and ``Binaries.inverse`` with the mean mass of stars (Msun) behind it.
         out: float32 [4, count], filled with x, y (pixels), mass and companion's mass (Msun, 0 for none); and float32
             [count, band], filled with e-/s.
     """
-    u_knots, mass_knots = population[:2]
-    light = population[2:]
-    seed, cluster, u_max = key
-    a_v, x0, y0, scale, exponent = shape
-    (fraction, stretch, cosine, sine, segregation, scatter), law = traits
-    out_star, out_flux = out
-    out_flux[:] = 0.0
-    for s in range(out_flux.shape[0]):
-        w0, w1, w2, w3 = philox(seed, s, STARS, cluster)
-        u = u_max * uniform(w0)
-        k = np.searchsorted(u_knots, u, side="right") - 1
-        width = u_knots[k + 1] - u_knots[k]
-        t = (u - u_knots[k]) / width if width > 0 else np.float32(0.0)
-        mass = mass_knots[k] + t * (mass_knots[k + 1] - mass_knots[k])
-        depth = star_depth((seed, cluster), s, a_v, scatter) if scatter > 0 else a_v
-        add_light((k, t), light, (a_v, depth), out_flux[s])
-        companion = companion_mass(w3, mass, fraction, law[:4])
-        if companion > mass_knots[-1]:
-            add_light(find_mass(mass_knots, companion), light, (a_v, depth), out_flux[s])
-        v = float(uniform(w1))
-        if radius2.size == 0:
-            r2 = v**-exponent - 1.0
-        else:
-            at = v * (radius2.size - 1)
-            i = min(int(at), radius2.size - 2)
-            r2 = radius2[i] + (at - i) * (radius2[i + 1] - radius2[i])
-        r = scale * math.sqrt(max(r2, 0.0))
-        if segregation > 0:
-            r *= min(max((mass / law[4]) ** -segregation, 1.0 / MOST_SEGREGATED), MOST_SEGREGATED)
-        # the direction counts from the middle of the first quadrant, as the core's quadrant-wise sine does
-        angle = 2.0 * math.pi * ((float(w2 >> np.uint64(6)) + 0.5) * 2.0**-26 - 0.125)
-        along, across = r * math.cos(angle) * stretch, r * math.sin(angle) / stretch
-        if stretch > 1:
-            along, across = along * cosine - across * sine, along * sine + across * cosine
-        out_star[0, s], out_star[1, s] = x0 + along, y0 + across
-        out_star[2, s], out_star[3, s] = mass, companion
+    (u, mass, light, extinction, guide), (out_star, out_flux) = population, out
+    count, bands = out_flux.shape
+    table = (segments(u, mass, light), u, mass, extinction, guide)
+    place = (np.empty(LANES, dtype=np.uint32), np.empty(LANES, dtype=np.float32))
+    words, floats = np.empty((8, LANES), dtype=np.uint32), np.empty((3 + bands, LANES), dtype=np.float32)
+    scratch = (words, place, np.empty(LANES, dtype=np.float32), floats)
+    star, flux = np.zeros((4, LANES), dtype=np.float32), np.empty((bands, LANES), dtype=np.float32)
+    for first in range(0, count, LANES):
+        sample_block((key, shape, traits), first, table, radius2, scratch, (star, flux))
+        drawn = min(LANES, count - first)
+        out_star[:, first : first + drawn] = star[:, :drawn]
+        for s in range(drawn):
+            for b in range(bands):
+                out_flux[first + s, b] = flux[b, s]

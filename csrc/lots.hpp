@@ -22,6 +22,16 @@ struct RandomStream {
     CLUSTERCNN_HD double next() { return (next_word() + 0.5) * 0x1p-32; }
 };
 
+// ln Gamma(x) for x > 0. Not the library's lgamma on the CPU: that one writes the sign to a global, a race between threads.
+CLUSTERCNN_HD double log_gamma(double x) {
+#ifdef __CUDA_ARCH__
+    return lgamma(x);
+#else
+    int sign;
+    return lgamma_r(x, &sign);
+#endif
+}
+
 // Exact binomial deviate: inversion below a mean of 10, transformed rejection above (BTRS, Hoermann 1993, Journal of
 // Statistical Computation and Simulation 46, 101).
 CLUSTERCNN_HD double binomial_below_half(double n, double p, RandomStream& stream) {
@@ -39,14 +49,14 @@ CLUSTERCNN_HD double binomial_below_half(double n, double p, RandomStream& strea
     }
     const double sigma = sqrt(n * p * (1.0 - p)), b = 1.15 + 2.53 * sigma, a = -0.0873 + 0.0248 * b + 0.01 * p;
     const double c = n * p + 0.5, v_r = 0.92 - 4.2 / b, alpha = (2.83 + 5.1 / b) * sigma, mode = floor((n + 1.0) * p);
-    const double at_mode = lgamma(mode + 1.0) + lgamma(n - mode + 1.0);
+    const double at_mode = log_gamma(mode + 1.0) + log_gamma(n - mode + 1.0);
     for (;;) {
         const double u = stream.next() - 0.5, v = stream.next();
         const double us = 0.5 - fabs(u);
         const double k = floor((2.0 * a / us + b) * u + c);
         if (us >= 0.07 && v <= v_r) return k;
         if (k < 0.0 || k > n) continue;
-        const double bound = at_mode - lgamma(k + 1.0) - lgamma(n - k + 1.0) + (k - mode) * log(odds);
+        const double bound = at_mode - log_gamma(k + 1.0) - log_gamma(n - k + 1.0) + (k - mode) * log(odds);
         if (log(v * alpha / (a / (us * us) + b)) <= bound) return k;
     }
 }

@@ -79,7 +79,7 @@ class GridPlan:
         periods: domains by rising size. An image is made over the smallest in which none of its stars' light wraps
             round into the frame; the last holds every star that reaches it.
         double_precision: whether single precision would not do.
-        error: predicted error over the peak.
+        error: predicted error over the peak, with what is kept for rounding and for places between those looked at.
     """
 
     size: int
@@ -125,7 +125,7 @@ def plan_grid(size: int, psfs: Sequence[Sequence[Psf]], settings: RenderSettings
             for pixels in _domains(size, reach, 2 * half_window / density)
         ),
         double_precision=tolerance < SINGLE_PRECISION,
-        error=choice.error,
+        error=choice.error + (1.0 - BUDGET) * tolerance,
     )
 
 

@@ -39,9 +39,7 @@ HEADER = ("contender", "ms / image", "million stars / s", "error / peak", "time 
 
 def contenders(backend: str) -> list[Contender]:
     """All of them, the reference first."""
-    own = [(backend, 1e-3), (backend, 1e-5), (backend, 1e-6)] + [("numba", 1e-3), ("numba", 1e-5)] * (
-        backend != "numba"
-    )
+    own = [(backend, t) for t in (1e-3, 1e-5, 1e-6)] + [("numba", t) for t in (1e-3, 1e-5) if backend != "numba"]
     return [
         *(
             Contender(f"clustercnn {b}, tolerance {t:.0e}", partial(clustercnn, backend=b, tolerance=t), ours=True)

@@ -119,18 +119,20 @@ def bench_clusters(settings: dict[str, cc.RenderSettings], *, seconds: float, ba
 
 
 def bench_stars(*, seconds: float) -> list[dict]:
-    """Stars per second of one thread, for one cluster of 1e5 Msun; through the door and inside."""
-    renderer = cc.Renderer(cc.Survey.load("m83"), settings=cc.RenderSettings(threads=1))
+    """Stars per second of one thread, for one cluster of 1e5 Msun; through the door, and inside each backend."""
     params = cc.ClusterParams(log_mass=[5.0], **{k: [v] for k, v in CLUSTER.items()})
-    n = len(renderer.stars(params, seed=1))
-    # the table's columns cost as much as the stars themselves, so the backend is asked directly as well
-    tables, clusters = renderer.populations.arrays(), renderer._clusters(params, 1, 0, None)
-    door = per_second(lambda: renderer.stars(params, seed=1), n, seconds=seconds)
-    inside = per_second(lambda: renderer._backend.stars(tables, clusters, 0), n, seconds=seconds)
-    return [
-        {"what": f"stars, Renderer.stars, {n:,} of them", "per_s": door},
-        {"what": f"stars, backend {renderer.backend} alone", "per_s": inside},
-    ]
+    rows = []
+    for backend in ("auto", "numba"):
+        renderer = cc.Renderer(cc.Survey.load("m83"), backend=backend, settings=cc.RenderSettings(threads=1))
+        n = len(renderer.stars(params, seed=1))
+        # the table's columns cost as much as the stars themselves, so the backend is asked directly as well
+        tables, clusters = renderer.populations.arrays(), renderer._clusters(params, 1, 0, None)
+        if backend == "auto":
+            door = per_second(partial(renderer.stars, params, seed=1), n, seconds=seconds)
+            rows.append({"what": f"stars, Renderer.stars, {n:,} of them", "per_s": door})
+        inside = per_second(partial(renderer._backend.stars, tables, clusters, 0), n, seconds=seconds)
+        rows.append({"what": f"stars, backend {renderer.backend} alone", "per_s": inside})
+    return rows
 
 
 def peak_memory() -> float:

@@ -9,6 +9,9 @@
 namespace clustercnn {
 inline namespace CLUSTERCNN_ISA {
 
+// Stars below which a cluster is drawn in full: the smooth light's own cost is that of 2,000 (benchmarks/bench_faint.py).
+constexpr int64_t kWorthwhile = 2000;
+
 // Stars with uniform numbers beyond u are faint; `flux` and `mass` are means over those, `spread` the masses' variance.
 struct FaintTail {
     float u = 1.0f;

@@ -131,7 +131,7 @@ class CpuPlan final : public RenderPlan {
 
     Drawn draw_lots(const Clusters& c, int64_t i, const ReddenedTable& table) const {
         const int64_t number = star_count_cpu(c, i);
-        if (c.faint.fraction <= 0.0f || number == 0 || !is_plain(c.variety, i)) return {number, {}, 0.0, 0.0};
+        if (c.faint.fraction <= 0.0f || number < kWorthwhile || !is_plain(c.variety, i)) return {number, {}, 0.0, 0.0};
         // stars per pixel at the centre of an EFF profile: (gamma - 2) / (2 pi a^2) = 1 / (pi a^2 exponent)
         const double density = 1.0 / (std::numbers::pi * c.exponent[i] * static_cast<double>(c.scale[i]) * c.scale[i]);
         Drawn drawn{number, faint_tail(table, c.faint, static_cast<double>(number), density), 0.0, 0.0};

@@ -41,7 +41,7 @@ def test_gaussians_make_up_the_profile(gamma):
 
 def test_both_backends_leave_out_the_same(survey):
     params = cc.ClusterParams(
-        log_age=[6.8, 8.0, 9.5, 7.3], log_mass=[3.0, 4.0, 4.5, 4.9], a_v=[0.0, 1.0, 0.3, 2.0],
+        log_age=[6.8, 8.0, 9.5, 7.3], log_mass=[3.2, 4.0, 4.5, 4.9], a_v=[0.0, 1.0, 0.3, 2.0],
         log_rh=[-1.2, -0.8, -0.5, -1.4], gamma=[2.3, 2.6, 3.0, 3.4],
     )  # fmt: skip
     cpp, numba = (
@@ -116,6 +116,17 @@ def test_ensembles_cannot_be_told_apart(survey, make_renderer, log_age, log_mass
         # the limit of a single pixel's distance at this share of ALPHA; asymptotic, which is on the safe side
         assert largest_distance(values) < stats.kstwobign.isf(ALPHA / values.shape[1]) * np.sqrt(2.0 / n)
     assert stats.ks_2samp(*masses).pvalue > ALPHA
+
+
+@pytest.mark.parametrize("backend", ["cpp", "numba"])
+def test_small_clusters_are_drawn_in_full(survey, make_renderer, backend):
+    """Below 2,000 stars the smooth light would cost more than it saves; from there on it takes over."""
+    renderer = make_renderer(backend, faint_fraction=FRACTION)
+    params = cc.ClusterParams(log_age=8.0, log_mass=[3.05, 3.08], a_v=0.0, log_rh=-1.0)
+    few, many = (renderer.stars(params, i, seed=1) for i in range(2))
+    assert not any(few.meta["smooth_flux"].values())
+    assert all(many.meta["smooth_flux"].values())
+    assert len(many) < len(few) < 2000
 
 
 def test_zero_draws_every_star(survey, make_renderer):

@@ -24,6 +24,7 @@ __all__ = ["FaintTail", "draw_lots", "eff_gaussians", "faint_tail", "gaussian_mo
 
 STEP, LARGEST_TAU, WIDEST, NARROW = 0.9, 20.0, 8.0, 0.045  # as in csrc/smooth.hpp
 FAINT = 3  # purpose of the random stream
+WORTHWHILE = 2000  # stars below which a cluster is drawn in full; as in csrc/faint.hpp
 
 
 @dataclass(frozen=True, eq=False)

@@ -101,7 +101,7 @@ class NumbaBackend:
         number = star_loops.star_count(seed, cluster, clusters.mean_count[i])
         count, u_max, faint_mass, smooth = number, 1.0, 0.0, np.zeros(table[2].shape[1])
         traits = PLAIN if clusters.variety is None else tuple(clusters.variety[:, i].tolist())
-        if clusters.faint_fraction > 0 and number > 0 and is_plain(traits):
+        if clusters.faint_fraction > 0 and number >= faint.WORTHWHILE and is_plain(traits):
             density = 1.0 / (np.pi * exponent * scale**2)
             tail = faint.faint_tail(table[:3], (clusters.faint_fraction, clusters.faint), number, density)
             if tail.u < 1.0:

@@ -20,9 +20,9 @@ class RenderSettings:
             1e-5 takes about twice the time of 1e-3, and what is below is done in double precision.
         faint_fraction: stars whose summed fluctuation in a pixel stays below this fraction of the pixel's noise (sky,
             read-out, and the cluster's own photons) are not drawn one by one but shine as their expectation, their
-            number and mass still being random. 0 draws every star; at most 0.5. Only with EFF profiles. Clusters with
-            binaries, an ellipticity, segregation or scatter of their A_V have all their stars drawn: the expectation is
-            that of plain ones.
+            number and mass still being random. 0 draws every star; at most 0.5. Only with EFF profiles. Clusters of
+            fewer than 2,000 stars are drawn in full, and so are those with binaries, an ellipticity, segregation or
+            scatter of their A_V, as the expectation is that of plain ones.
         threads: clusters drawn at once; 0 takes every core this process may use.
         taps: cells along an axis that a star is spread over, 2 to 8; 0 takes what is cheapest at this tolerance.
         instruction_set: of the C++ backend: "" for the best of this machine, or "portable", "avx2", "avx512".

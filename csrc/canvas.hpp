@@ -67,7 +67,7 @@ class Canvas {
     explicit Canvas(const PlanSpec& spec)
         : bands_(spec.n_bands), margin_(spec.margin), low_(-spec.reach), high_(spec.size - 1 + spec.reach), cells_per_pixel_(spec.cells_per_pixel),
           // a row's last star may reach a compiled number of vectors beyond, and the column transform takes pairs of them
-          stride_(round_up(spec.canvas * spec.n_bands / kLanesOf<T> + 18, 2)), data_(static_cast<size_t>(spec.canvas) * stride_, Vec<T>{}) {
+          stride_(round_up(spec.canvas * spec.n_bands / kLanesOf<T> + WindowTaps<T>::kMostVectors + 2, 2)), data_(static_cast<size_t>(spec.canvas) * stride_, Vec<T>{}) {
         forget();
     }
 

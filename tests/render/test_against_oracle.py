@@ -74,3 +74,22 @@ def test_user_kernel_that_is_not_symmetric(survey, worst, backend):
     renderer = cc.Renderer(survey.with_psfs({"F438W": kernel}), 40, backend)
     error = worst(renderer, *stars(np.random.default_rng(5), 60, 40))
     assert (error <= 1e-3).all(), error
+
+
+@pytest.mark.parametrize("instruction_set", ["portable", "avx2", "avx512"])
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-6])
+def test_stars_in_the_last_cells_of_the_grid(survey, worst, instruction_set, tolerance):
+    """The widest windows at the far corners: spare vectors of a row's last star stay inside the grid's memory.
+
+    That they do is what the address sanitizer's run of this test is for.
+    """
+    native = pytest.importorskip("clustercnn._native")
+    order = ["portable", "avx2", "avx512"]
+    if order.index(instruction_set) > order.index(native.best_instruction_set()):
+        pytest.skip(f"this processor has no {instruction_set}")
+    settings = cc.RenderSettings(tolerance=tolerance, instruction_set=instruction_set)
+    renderer = cc.Renderer(survey, 16, "cpp", settings=settings)
+    edge = 15 + renderer.plan.reach - 1e-9
+    x, y = np.meshgrid([-renderer.plan.reach + 1e-9, 7.5, edge], [-renderer.plan.reach + 1e-9, 7.5, edge])
+    error = worst(renderer, x.ravel(), y.ravel(), np.ones((9, 3), np.float32))
+    assert (error <= tolerance).all(), error

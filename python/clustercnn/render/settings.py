@@ -18,7 +18,8 @@ class RenderSettings:
         tolerance: largest error of a pixel, against the exact sum over stars, over the peak of the image and of its
             surroundings as far as stars are drawn; 1e-2 to 1e-6. Smaller costs larger transforms and wider windows:
             1e-5 takes about twice the time of 1e-3, and what is below is done in double precision, which is also to be
-            asked for where more than some 100,000 stars of one image must add up to 1e-5.
+            asked for where more than some 100,000 stars of one image must add up to 1e-5. Bands share their
+            transforms: in single precision one may be fainter than another by a factor of tolerance / 1e-7.
         faint_fraction: stars whose summed fluctuation in a pixel stays below this fraction of the pixel's noise (sky,
             read-out, and the cluster's own photons) are not drawn one by one but shine as their expectation, their
             number and mass still being random. 0 draws every star; at most 0.5. Only with EFF profiles. Clusters of

@@ -9,13 +9,16 @@
 ``MissingBackend``
     A piece of software or hardware that was asked for is not there. The message says what was asked, what is
     there, and how to get the rest. A ``RuntimeError``.
+``AccuracyWarning``
+    What was asked for is done, but less accurately than asked, since the input does not allow more. The message says by
+    how much and what would help. A ``UserWarning``.
 
-All three derive from ``ClusterCNNError``; the commands catch that one, print its message and exit with status 2.
+The first three derive from ``ClusterCNNError``; the commands catch that one, print its message and exit with status 2.
 """
 
 from __future__ import annotations
 
-__all__ = ["ClusterCNNError", "DataFileError", "InvalidInput", "MissingBackend"]
+__all__ = ["AccuracyWarning", "ClusterCNNError", "DataFileError", "InvalidInput", "MissingBackend"]
 
 
 class ClusterCNNError(Exception):
@@ -32,3 +35,7 @@ class DataFileError(ClusterCNNError, ValueError):
 
 class MissingBackend(ClusterCNNError, RuntimeError):
     """Software or hardware that was asked for is not there: names it, what is there, and how to get it."""
+
+
+class AccuracyWarning(UserWarning):
+    """Something is less accurate than asked: says by how much, and what would help."""

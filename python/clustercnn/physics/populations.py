@@ -22,7 +22,7 @@ __all__ = ["AGE_STEP", "Guide", "Populations"]
 AGE_STEP = 0.01  # dex: ages are rounded to this; a population's colours change by less than 0.01 mag over half a step
 KNOTS = 1280  # per population
 MASS_STEP = 0.01  # dex between knots where the isochrone itself has fewer points
-MAGNITUDE_STEP = 0.2  # mag between knots, likewise: a chord over it is 0.3 % above the curve at most
+MAGNITUDE_STEP = 0.2  # mag between knots, likewise: a chord over it is 0.42 % above the curve at most
 
 
 class Guide:

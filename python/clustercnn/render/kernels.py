@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from clustercnn.physics.psf import Psf
 
-__all__ = ["KernelSpectrum", "fourier_series", "friendly", "kernel_spectrum"]
+__all__ = ["KernelSpectrum", "fourier_series", "friendly", "kernel_spectrum", "ringing"]
 
 FINE = 4  # offsets per pixel at which errors are looked for, at least
 
@@ -92,6 +92,21 @@ class KernelSpectrum:
 def kernel_spectrum(psf: Psf) -> KernelSpectrum:
     """The spectrum of a kernel, kept for the next renderer that has it."""
     return KernelSpectrum.of(psf)
+
+
+@lru_cache(maxsize=64)
+def ringing(psf: Psf) -> float:
+    """How far the kernel's band-limited interpolant rings beyond its array, over its peak.
+
+    An array that holds little light near its Nyquist frequency rings not at all. Looked for half way between samples,
+    where ringing is largest, as far beyond each edge as the array is wide, in line with its rows and columns.
+    """
+    size = psf.image.shape[0]
+    beyond = np.arange(size) + 0.5
+    places = np.concatenate([-beyond, size - 1 + beyond])
+    interpolate = np.sinc(places[:, None] - np.arange(size))
+    along_x, along_y = interpolate @ psf.image.T, interpolate @ psf.image
+    return float(max(np.abs(along_x).max(), np.abs(along_y).max()) / psf.image.max())
 
 
 def fourier_series(psf: Psf, domain: int, modes: int) -> NDArray[np.complex128]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clustercnn.errors import InvalidInput
+from clustercnn.errors import AccuracyWarning, InvalidInput
 from clustercnn.render.cost import drawing_cost
-from clustercnn.render.kernels import KernelSpectrum, fourier_series, friendly, kernel_spectrum
+from clustercnn.render.kernels import KernelSpectrum, fourier_series, friendly, kernel_spectrum, ringing
 from clustercnn.render.window import Window
 
 if TYPE_CHECKING:
@@ -103,10 +104,15 @@ def plan_grid(size: int, psfs: Sequence[Sequence[Psf]], settings: RenderSettings
 
     Raises:
         InvalidInput: no grid meets the tolerance.
+
+    Warns:
+        AccuracyWarning: a kernel is sampled so coarsely that its interpolant rings beyond its array, where nothing is
+            drawn, by more than the tolerance leaves.
     """
     tolerance = settings.tolerance
     choice = _cheapest(tuple(tuple(kernel_spectrum(psf) for psf in band) for band in psfs), tolerance, settings.taps)
     window, density, cutoffs = choice.window, choice.density, choice.cutoffs
+    error = choice.error + (1.0 - BUDGET) * tolerance + _ringing(psfs, tolerance)
     reach = max(psf.radius for band in psfs for psf in band)
     half_window = window.taps / 2 + 1
     return GridPlan(
@@ -125,8 +131,26 @@ def plan_grid(size: int, psfs: Sequence[Sequence[Psf]], settings: RenderSettings
             for pixels in _domains(size, reach, 2 * half_window / density)
         ),
         double_precision=tolerance < SINGLE_PRECISION,
-        error=choice.error + (1.0 - BUDGET) * tolerance,
+        error=error,
     )
+
+
+def _ringing(psfs: Sequence[Sequence[Psf]], tolerance: float) -> float:
+    """Bound of what kernels ring beyond their arrays, over the peak; warns if that is too much.
+
+    Twice what is found along rows and columns: a star between pixels has a lower peak, and rings along both axes. Up to
+    half the tolerance is let pass, as the other errors reach half of what is predicted.
+    """
+    ring = max(ringing(psf) for band in psfs for psf in band)
+    if ring <= tolerance / 2:
+        return 0.0
+    warnings.warn(
+        f"a kernel is sampled so coarsely that its interpolant rings by {ring:.1g} of the peak beyond its array, where "
+        f"nothing is drawn: images are right to about that, not to the tolerance of {tolerance:g}; sample it finer",
+        AccuracyWarning,
+        stacklevel=4,
+    )
+    return 2.0 * ring
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,8 @@ DENSITIES = tuple(
 )
 SCALES = (0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
 MOST_TAPS = 8
-SINGLE_PRECISION = (
-    1e-5  # the least tolerance for which single precision suffices: its rounding reaches 1e-6 of the peak
-)
+# The least tolerance for which single precision suffices: its rounding reaches 1e-6 of the peak
+SINGLE_PRECISION = 1e-5
 TYPICAL_STARS = 3e3  # of a cluster: what the choice of a grid is made for
 
 

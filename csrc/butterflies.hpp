@@ -7,7 +7,7 @@ namespace clustercnn {
 inline namespace CLUSTERCNN_ISA {
 
 template <int Sign, class T>
-static inline Complex<T> turn(const Complex<T>& a) {  // times Sign * i
+CLUSTERCNN_FN Complex<T> turn(const Complex<T>& a) {  // times Sign * i
     if constexpr (Sign > 0) return {-a.im, a.re};
     return {a.im, -a.re};
 }
@@ -18,7 +18,7 @@ struct Butterfly;
 template <int Sign>
 struct Butterfly<2, Sign> {
     template <class T>
-    [[gnu::always_inline]] static inline void run(Complex<T> (&v)[2]) {
+    CLUSTERCNN_HD static void run(Complex<T> (&v)[2]) {
         const Complex<T> a = v[0];
         v[0] = a + v[1];
         v[1] = a - v[1];
@@ -28,7 +28,7 @@ struct Butterfly<2, Sign> {
 template <int Sign>
 struct Butterfly<3, Sign> {
     template <class T>
-    [[gnu::always_inline]] static inline void run(Complex<T> (&v)[3]) {
+    CLUSTERCNN_HD static void run(Complex<T> (&v)[3]) {
         constexpr T half_sqrt3 = T(0.866025403784438647);
         const Complex<T> sum = v[1] + v[2], diff = turn<Sign>(v[1] - v[2]);
         const Complex<T> mid = {v[0].re - T(0.5) * sum.re, v[0].im - T(0.5) * sum.im};
@@ -41,7 +41,7 @@ struct Butterfly<3, Sign> {
 template <int Sign>
 struct Butterfly<4, Sign> {
     template <class T>
-    [[gnu::always_inline]] static inline void run(Complex<T> (&v)[4]) {
+    CLUSTERCNN_HD static void run(Complex<T> (&v)[4]) {
         const Complex<T> ac = v[0] + v[2], a_c = v[0] - v[2], bd = v[1] + v[3], b_d = turn<Sign>(v[1] - v[3]);
         v[0] = ac + bd;
         v[1] = a_c + b_d;
@@ -53,7 +53,7 @@ struct Butterfly<4, Sign> {
 template <int Sign>
 struct Butterfly<5, Sign> {
     template <class T>
-    [[gnu::always_inline]] static inline void run(Complex<T> (&v)[5]) {
+    CLUSTERCNN_HD static void run(Complex<T> (&v)[5]) {
         constexpr T c1 = T(0.309016994374947424), c2 = T(-0.809016994374947424);
         constexpr T s1 = T(0.951056516295153572), s2 = T(0.587785252292473129);
         const Complex<T> be = v[1] + v[4], b_e = v[1] - v[4], cd = v[2] + v[3], c_d = v[2] - v[3];
@@ -73,7 +73,7 @@ struct Butterfly<5, Sign> {
 template <int Sign>
 struct Butterfly<6, Sign> {
     template <class T>
-    [[gnu::always_inline]] static inline void run(Complex<T> (&v)[6]) {
+    CLUSTERCNN_HD static void run(Complex<T> (&v)[6]) {
         Complex<T> s[3] = {v[0] + v[3], v[2] + v[5], v[4] + v[1]}, d[3] = {v[0] - v[3], v[2] - v[5], v[4] - v[1]};
         Butterfly<3, Sign>::run(s);
         Butterfly<3, Sign>::run(d);
@@ -85,7 +85,7 @@ struct Butterfly<6, Sign> {
 template <int Sign>
 struct Butterfly<8, Sign> {
     template <class T>
-    [[gnu::always_inline]] static inline void run(Complex<T> (&v)[8]) {
+    CLUSTERCNN_HD static void run(Complex<T> (&v)[8]) {
         constexpr T root_half = T(0.707106781186547524);
         Complex<T> e[4] = {v[0], v[2], v[4], v[6]}, o[4] = {v[1], v[3], v[5], v[7]};
         Butterfly<4, Sign>::run(e);

@@ -6,13 +6,13 @@
 namespace clustercnn {
 inline namespace CLUSTERCNN_ISA {
 
-static inline bool has_companions(const Variety& v, int64_t i) { return v.stretch && v.binary_fraction[i] > 0.0f; }
+CLUSTERCNN_FN bool has_companions(const Variety& v, int64_t i) { return v.stretch && v.binary_fraction[i] > 0.0f; }
 
 // One random word decides and, being uniform below the binary fraction as well, gives the mass ratio too. A companion is a
 // star of the same table behind the same dust; one lighter than any in it is dark.
-static inline void add_companions(const Variety& v, int64_t i, const uint32_t* word, const ReddenedTable& table,
+CLUSTERCNN_FN void add_companions(const Variety& v, int64_t i, const uint32_t* word, const ReddenedTable& table,
                                   const Screen* screen, StarBlock& stars) {
-    alignas(64) float u[kLanes], base[kLanes], shining[kLanes], flux[kMaxBands][kLanes];
+    CLUSTERCNN_ALIGN float u[kLanes], base[kLanes], shining[kLanes], flux[kMaxBands][kLanes];
     const float fraction = v.binary_fraction[i], per_fraction = 1.0f / fraction;
     const MassRatio law = v.ratio;
     const float* mass = stars.mass;

@@ -1,11 +1,9 @@
 // Chooses, at run time, which of the compiled instruction sets draws; and what does not depend on it.
-#include <cmath>
 #include <cstring>
 #include <stdexcept>
 #include <string>
 
 #include "kernels.hpp"
-#include "stars.hpp"
 
 namespace clustercnn {
 
@@ -52,11 +50,6 @@ void expose_cpu(const Exposure& exposure, const float* rate, float* out, int thr
     if (best == "avx2") return avx2::expose_here(exposure, rate, out, threads);
 #endif
     portable::expose_here(exposure, rate, out, threads);
-}
-
-int64_t star_count_cpu(const Clusters& c, int64_t i) {
-    const Words words = philox(c.seed, 0, kStarCount, static_cast<uint64_t>(c.index[i]));
-    return static_cast<int64_t>(std::floor(c.mean_count[i] + (words.w[0] + 0.5) * 0x1p-32));
 }
 
 }  // namespace clustercnn

@@ -65,7 +65,7 @@ CLUSTERCNN_HD double exp_negative(double x) {
     p = p * f + 0.5;
     p = p * f + 1.0;
     p = p * f + 1.0;
-    return p * CLUSTERCNN_BIT_CAST(double, static_cast<int64_t>(1023 - static_cast<int64_t>(n)) << 52);
+    return p * bits_as<double>(static_cast<int64_t>(1023 - static_cast<int64_t>(n)) << 52);
 }
 
 }  // namespace CLUSTERCNN_ISA

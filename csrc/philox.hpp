@@ -2,18 +2,37 @@
 // A number is a pure function of (seed, purpose, cluster, item), so results depend on no order of work.
 #pragma once
 
-#ifdef __CUDACC_RTC__
-#include <cuda/std/cstdint>
-using cuda::std::uint32_t;
-using cuda::std::uint64_t;
+#ifdef __CUDACC_RTC__  // NVRTC finds no header of the standard library
+typedef int int32_t;
+typedef unsigned int uint32_t;
+typedef long long int64_t;
+typedef unsigned long long uint64_t;
 #else
 #include <cstdint>
 #endif
 
+// How functions that CPU and GPU share are declared: always inlined, inlined as the compiler likes, and never inlined; and how
+// their arrays and loops over a vector's lanes are.
 #ifdef __CUDACC__
+#define CLUSTERCNN_GPU  // a thread works on one star, not on a vector of them
 #define CLUSTERCNN_HD __host__ __device__ __forceinline__
+#define CLUSTERCNN_FN __host__ __device__ inline
+#define CLUSTERCNN_CALL static __host__ __device__ __noinline__
+#define CLUSTERCNN_ALIGN
+#define CLUSTERCNN_SIMD
+#elif defined(CLUSTERCNN_EMULATED)  // the GPU's code in the tests' stand-in for one
+#define CLUSTERCNN_GPU
+#define CLUSTERCNN_HD inline
+#define CLUSTERCNN_FN inline
+#define CLUSTERCNN_CALL static
+#define CLUSTERCNN_ALIGN
+#define CLUSTERCNN_SIMD
 #else
 #define CLUSTERCNN_HD [[gnu::always_inline]] inline  // a loop with a call in it does not become vectors
+#define CLUSTERCNN_FN inline
+#define CLUSTERCNN_CALL [[gnu::noinline]] static
+#define CLUSTERCNN_ALIGN alignas(64)
+#define CLUSTERCNN_SIMD _Pragma("omp simd")
 #endif
 
 #ifndef CLUSTERCNN_ISA

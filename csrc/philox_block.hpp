@@ -1,14 +1,23 @@
 // Random words of a vector of items at once: the same numbers as philox(), which has the formula.
 #pragma once
 
-#if defined(__AVX2__) || defined(__SSE2__)
+#include "simd.hpp"
+
+#if !defined(CLUSTERCNN_GPU) && (defined(__AVX2__) || defined(__SSE2__))
 #include <immintrin.h>
 #endif
 
-#include "simd.hpp"
-
 namespace clustercnn {
 inline namespace CLUSTERCNN_ISA {
+
+#if defined(CLUSTERCNN_GPU)
+
+CLUSTERCNN_FN void philox_block(uint64_t seed, uint32_t first, uint32_t purpose, uint64_t cluster, uint32_t (&words)[4][1]) {
+    const Words drawn = philox(seed, first, purpose, cluster);
+    for (int w = 0; w < 4; ++w) words[w][0] = drawn.w[w];
+}
+
+#else
 
 typedef uint64_t Wide __attribute__((vector_size(kVectorBytes)));  // 32-bit numbers, each in 64 bits
 
@@ -52,6 +61,8 @@ static inline void philox_block(uint64_t seed, uint32_t first, uint32_t purpose,
         }
     }
 }
+
+#endif
 
 }  // namespace CLUSTERCNN_ISA
 }  // namespace clustercnn

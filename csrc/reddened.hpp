@@ -1,66 +1,89 @@
 // A cluster's own table of stars: the population's, reddened and laid out per segment. Read a SIMD vector of stars at a time.
 #pragma once
 
-#include <algorithm>
-#include <bit>
-#include <vector>
-
+#include "batch.hpp"
 #include "simd.hpp"
-#include "kernels.hpp"
 #include "stars.hpp"
 
 namespace clustercnn {
 inline namespace CLUSTERCNN_ISA {
 
 struct StarBlock {  // one SIMD vector of stars; `mass` is the primary's, `companion` its companion's, `flux` that of both
-    alignas(64) float x[kLanes], y[kLanes], mass[kLanes];
-    alignas(64) float companion[kLanes];  // drawn only in clusters that have companions
-    alignas(64) float flux[kMaxBands][kLanes];
+    CLUSTERCNN_ALIGN float x[kLanes], y[kLanes], mass[kLanes];
+    CLUSTERCNN_ALIGN float companion[kLanes];  // drawn only in clusters that have companions
+    CLUSTERCNN_ALIGN float flux[kMaxBands][kLanes];
 };
 
 constexpr int kMaxColumns = (4 + 2 * kMaxBands + kLanes - 1) / kLanes * kLanes;
 
 struct Place {  // where stars stand in the table: the knot before each, the share of its segment passed, that segment
-    alignas(64) int knot[kLanes];
-    alignas(64) float t[kLanes];
-    alignas(64) float column[kMaxColumns][kLanes];
+    CLUSTERCNN_ALIGN int knot[kLanes];
+    CLUSTERCNN_ALIGN float t[kLanes];
+    CLUSTERCNN_ALIGN float column[kMaxColumns][kLanes];
 };
 
 // Optical depths of a vector of stars over those of their cluster, as log2 of flux: c1 times `linear` + c2 times `square`.
 struct Screen {
-    alignas(64) float linear[kLanes], square[kLanes];
+    CLUSTERCNN_ALIGN float linear[kLanes], square[kLanes];
 };
 
 constexpr float kLog2PerMagnitude = -0.4f * 3.32192809f;  // 10^(-0.4 A) = 2^(-0.4 log2(10) A)
 
-// One segment between neighbouring knots: u0, 1 / (u1 - u0), then value and slope of mass and of the flux in each band.
-class ReddenedTable {
-  public:
-    void build(const Populations& p, int population, float a_v) {
-        bands_ = p.bands;
-        knots_ = p.knots;
-        stride_ = (4 + 2 * bands_ + kLanes - 1) / kLanes * kLanes;
-        first_step_ = static_cast<int>(std::bit_floor(static_cast<unsigned>(knots_)));
-        const size_t first = static_cast<size_t>(population) * knots_;
-        u_ = p.u + first;
-        mass_ = p.mass + first;
-        coefficients_ = p.extinction + first * bands_ * 2;
-        guide_ = p.guide + static_cast<size_t>(population) * kGuideSize;
-        redden(p.flux + first * bands_, a_v);
-        segments_.resize(static_cast<size_t>(knots_) * stride_);
-        for (int k = 0; k + 1 < knots_; ++k) segment(mass_, k);
+CLUSTERCNN_FN int table_stride(int bands) { return (4 + 2 * bands + kLanes - 1) / kLanes * kLanes; }
+
+CLUSTERCNN_HD float reddened(float flux, const float* coefficients, float a_v) {
+    const float l1 = kLog2PerMagnitude * a_v, l2 = l1 * a_v;
+    return flux * exp2_fast(coefficients[0] * l1 + coefficients[1] * l2);
+}
+
+// Where a population stands in the tables: its rows of knots.
+struct PopulationRow {
+    int bands, knots;
+    const float *u, *mass, *flux, *coefficients;
+    const int32_t* guide;
+
+    CLUSTERCNN_FN PopulationRow(const Populations& p, int population) : bands(p.bands), knots(p.knots) {
+        const size_t first = static_cast<size_t>(population) * knots;
+        u = p.u + first;
+        mass = p.mass + first;
+        flux = p.flux + first * bands;
+        coefficients = p.extinction + first * bands * 2;
+        guide = p.guide + static_cast<size_t>(population) * kGuideSize;
     }
 
-    int bands() const { return bands_; }
-    int knots() const { return knots_; }
-    const float* segment_at(int k) const { return segments_.data() + static_cast<size_t>(k) * stride_; }
-    float width(int k) const { return u_[k + 1] - u_[k]; }
+    // The segment between knots k and k + 1, whose reddened flux is `low` and `high`: u0, 1 / (u1 - u0), then value and slope
+    // of mass and of the flux in each band.
+    CLUSTERCNN_FN void segment(int k, const float* low, const float* high, float* s) const {
+        const float width = u[k + 1] - u[k];
+        s[0] = u[k];
+        s[1] = width > 0.0f ? 1.0f / width : 0.0f;
+        s[2] = mass[k];
+        s[3] = mass[k + 1] - mass[k];
+        for (int b = 0; b < bands; ++b) {
+            s[4 + 2 * b] = low[b];
+            s[5 + 2 * b] = high[b] - low[b];
+        }
+    }
+};
+
+// The segments of one population behind one screen of dust.
+class ReddenedTable {
+  public:
+    CLUSTERCNN_FN ReddenedTable(const PopulationRow& row, const float* segments)
+        : row_(row), segments_(segments), stride_(table_stride(row.bands)), first_step_(1) {
+        while (2 * first_step_ <= row.knots) first_step_ *= 2;
+    }
+
+    CLUSTERCNN_FN int bands() const { return row_.bands; }
+    CLUSTERCNN_FN int knots() const { return row_.knots; }
+    CLUSTERCNN_FN const float* segment_at(int k) const { return segments_ + static_cast<size_t>(k) * stride_; }
+    CLUSTERCNN_FN float width(int k) const { return row_.u[k + 1] - row_.u[k]; }
 
     // Stars whose uniform numbers are u.
-    void find(const float* u, Place& place) const {
+    CLUSTERCNN_FN void find(const float* u, Place& place) const {
         int* knot = place.knot;
-        for (int l = 0; l < kLanes; ++l) knot[l] = guide_[guide_bucket(u[l])];
-        const float* knots = u_;
+        for (int l = 0; l < kLanes; ++l) knot[l] = row_.guide[guide_bucket(u[l])];
+        const float* knots = row_.u;
         for (int moved = 1; moved;) {
             moved = 0;
             for (int l = 0; l < kLanes; ++l) {
@@ -75,13 +98,13 @@ class ReddenedTable {
 
     // Stars of given masses, in (lowest mass, highest]: the last knot that is heavier. Of the two knots at the end of the
     // living stars neither is, for a star of just that mass; so no star stands on the step between them.
-    void find_mass(const float* mass, Place& place) const {
+    CLUSTERCNN_FN void find_mass(const float* mass, Place& place) const {
         int* knot = place.knot;
-        std::fill(knot, knot + kLanes, 0);
-        const float* knots = mass_;
-        const int last = knots_ - 2;
+        for (int l = 0; l < kLanes; ++l) knot[l] = 0;
+        const float* knots = row_.mass;
+        const int last = row_.knots - 2;
         for (int step = first_step_; step; step >>= 1)
-#pragma omp simd
+CLUSTERCNN_SIMD
             for (int l = 0; l < kLanes; ++l) {
                 const int next = knot[l] + step < last ? knot[l] + step : last;
                 knot[l] = knots[next] > mass[l] ? next : knot[l];
@@ -93,23 +116,23 @@ class ReddenedTable {
         }
     }
 
-    float lowest_mass() const { return mass_[knots_ - 1]; }
+    CLUSTERCNN_FN float lowest_mass() const { return row_.mass[row_.knots - 1]; }
 
-    void masses(const Place& place, float* mass) const {
+    CLUSTERCNN_FN void masses(const Place& place, float* mass) const {
         for (int l = 0; l < kLanes; ++l) mass[l] = place.column[2][l] + place.t[l] * place.column[3][l];
     }
 
-    void fluxes(const Place& place, float (*flux)[kLanes]) const {
-        for (int b = 0; b < bands_; ++b)
+    CLUSTERCNN_FN void fluxes(const Place& place, float (*flux)[kLanes]) const {
+        for (int b = 0; b < row_.bands; ++b)
             for (int l = 0; l < kLanes; ++l) flux[b][l] = place.column[4 + 2 * b][l] + place.t[l] * place.column[5 + 2 * b][l];
     }
 
     // Puts the stars behind more dust, or less, than their cluster: each with the coefficients of its own place.
-    void screen(const Place& place, const Screen& more, float (*flux)[kLanes]) const {
-        const int stride = 2 * bands_;
-        for (int b = 0; b < bands_; ++b) {
-            const float* c = coefficients_ + 2 * b;
-#pragma omp simd
+    CLUSTERCNN_FN void screen(const Place& place, const Screen& more, float (*flux)[kLanes]) const {
+        const int stride = 2 * row_.bands;
+        for (int b = 0; b < row_.bands; ++b) {
+            const float* c = row_.coefficients + 2 * b;
+CLUSTERCNN_SIMD
             for (int l = 0; l < kLanes; ++l) {
                 const int i = place.knot[l] * stride;
                 const float c1 = c[i] + place.t[l] * (c[i + stride] - c[i]);
@@ -121,8 +144,8 @@ class ReddenedTable {
 
   private:
     // The stars' segments, turned so that each column is a vector: whole rows are read, as gathering single numbers is slow.
-    void read(Place& place) const {
-        const float* s = segments_.data();
+    CLUSTERCNN_FN void read(Place& place) const {
+        const float* s = segments_;
         for (int first = 0; first < stride_; first += kLanes) {
             Vec<float> tile[kLanes];
             for (int l = 0; l < kLanes; ++l) tile[l] = load(s + static_cast<size_t>(place.knot[l]) * stride_ + first);
@@ -131,32 +154,9 @@ class ReddenedTable {
         }
     }
 
-    void redden(const float* flux, float a_v) {
-        const size_t n = static_cast<size_t>(knots_) * bands_;
-        const float* c = coefficients_;
-        flux_.resize(n);
-        const float l1 = kLog2PerMagnitude * a_v, l2 = l1 * a_v;
-        for (size_t i = 0; i < n; ++i) flux_[i] = flux[i] * exp2_fast(c[2 * i] * l1 + c[2 * i + 1] * l2);
-    }
-
-    void segment(const float* mass, int k) {
-        float* s = segments_.data() + static_cast<size_t>(k) * stride_;
-        const float width = u_[k + 1] - u_[k];
-        s[0] = u_[k];
-        s[1] = width > 0.0f ? 1.0f / width : 0.0f;
-        s[2] = mass[k];
-        s[3] = mass[k + 1] - mass[k];
-        for (int b = 0; b < bands_; ++b) {
-            const float low = flux_[static_cast<size_t>(k) * bands_ + b];
-            s[4 + 2 * b] = low;
-            s[5 + 2 * b] = flux_[static_cast<size_t>(k + 1) * bands_ + b] - low;
-        }
-    }
-
-    int bands_ = 0, knots_ = 0, stride_ = 0, first_step_ = 0;
-    const float *u_ = nullptr, *mass_ = nullptr, *coefficients_ = nullptr;
-    const int32_t* guide_ = nullptr;
-    std::vector<float> flux_, segments_;
+    PopulationRow row_;
+    const float* segments_;
+    int stride_, first_step_;
 };
 
 }  // namespace CLUSTERCNN_ISA

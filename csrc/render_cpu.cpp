@@ -7,6 +7,7 @@
 #include "faint.hpp"
 #include "sampling.hpp"
 #include "smooth.hpp"
+#include "table_memory.hpp"
 
 namespace clustercnn {
 inline namespace CLUSTERCNN_ISA {
@@ -23,18 +24,11 @@ struct Workspace {
     SmoothLight smooth;
     alignas(64) double x[kLanes], y[kLanes];              // a vector of stars: places, pixels,
     alignas(64) float flux[kLanes * kFluxStep + kLanes];  // and fluxes
-    ReddenedTable table;
+    TableMemory table;
     float smooth_flux[kMaxBands];
 
     Workspace(const PlanSpec& spec, const Period<T>& largest, int padded)
         : canvas(spec), scratch(largest, spec.n_bands, canvas.vectors_per_row(), padded), smooth(largest.pixels), flux{} {}
-};
-
-// A cluster's stars: how many are drawn one by one, and what the rest leaves.
-struct Drawn {
-    int64_t count;
-    FaintTail tail;
-    double faint_count, faint_mass;
 };
 
 template <class T>
@@ -55,8 +49,7 @@ class CpuPlan final : public RenderPlan {
             std::unique_ptr<Workspace<T>> w = take();
 #pragma omp for schedule(dynamic)
             for (int64_t i = 0; i < c.n; ++i) {
-                w->table.build(p, c.population[i], c.a_v[i]);
-                total_mass[i] = deposit_cluster(c, i, *w);
+                total_mass[i] = deposit_cluster(c, i, w->table.build(p, c.population[i], c.a_v[i]), *w);
                 finish(*w, c.psf ? c.psf[i] : 0, images + i * image_size_);
             }
             give_back(std::move(w));
@@ -84,17 +77,17 @@ class CpuPlan final : public RenderPlan {
     }
 
     int64_t count_cpu(const Populations& p, const Clusters& c, int64_t i, double* smooth) const override {
-        ReddenedTable table;
-        table.build(p, c.population[i], c.a_v[i]);
-        const Drawn drawn = draw_lots(c, i, table);
+        TableMemory memory;
+        const ReddenedTable table = memory.build(p, c.population[i], c.a_v[i]);
+        const Drawn drawn = drawn_of(c, i, table);
         for (int b = 0; b < spec_.n_bands; ++b) smooth[b] = drawn.faint_count * drawn.tail.flux[b];
         return drawn.count;
     }
 
     void stars_cpu(const Populations& p, const Clusters& c, int64_t i, const StarColumns& out) const override {
-        ReddenedTable table;
-        table.build(p, c.population[i], c.a_v[i]);
-        const Drawn drawn = draw_lots(c, i, table);
+        TableMemory memory;
+        const ReddenedTable table = memory.build(p, c.population[i], c.a_v[i]);
+        const Drawn drawn = drawn_of(c, i, table);
         const int64_t count = drawn.count;
         const int n_band = spec_.n_bands;
         const bool binaries = has_companions(c.variety, i);
@@ -129,29 +122,21 @@ class CpuPlan final : public RenderPlan {
         idle_.push_back(std::move(w));
     }
 
-    Drawn draw_lots(const Clusters& c, int64_t i, const ReddenedTable& table) const {
-        const int64_t number = star_count_cpu(c, i);
-        if (c.faint.fraction <= 0.0f || number < kWorthwhile || !is_plain(c.variety, i)) return {number, {}, 0.0, 0.0};
-        // stars per pixel at the centre of an EFF profile: (gamma - 2) / (2 pi a^2) = 1 / (pi a^2 exponent)
-        const double density = 1.0 / (std::numbers::pi * c.exponent[i] * static_cast<double>(c.scale[i]) * c.scale[i]);
-        Drawn drawn{number, faint_tail(table, c.faint, static_cast<double>(number), density), 0.0, 0.0};
-        if (drawn.tail.u >= 1.0f) return drawn;
-        RandomStream stream{c.seed, static_cast<uint64_t>(c.index[i]), 0, kFaint};
-        drawn.count = static_cast<int64_t>(binomial(static_cast<double>(number), drawn.tail.u, stream));
-        drawn.faint_count = static_cast<double>(number - drawn.count);
-        drawn.faint_mass = drawn.faint_count * drawn.tail.mass + std::sqrt(drawn.faint_count * drawn.tail.spread) * normal_quantile(stream.next_word());
-        return drawn;
+    static Drawn drawn_of(const Clusters& c, int64_t i, const ReddenedTable& table) {
+        const int64_t number = star_count(c, i);
+        if (!has_faint_tail(c, i, number)) return {number, {}, 0.0, 0.0};
+        return draw_lots(c, i, number, faint_tail(table, c.faint, static_cast<double>(number), central_density(c.scale[i], c.exponent[i])));
     }
 
-    double deposit_cluster(const Clusters& c, int64_t i, Workspace<T>& w) const {
-        const Drawn drawn = draw_lots(c, i, w.table);
+    double deposit_cluster(const Clusters& c, int64_t i, const ReddenedTable& table, Workspace<T>& w) const {
+        const Drawn drawn = drawn_of(c, i, table);
         const int64_t count = drawn.count;
         double mass = drawn.faint_mass;
         set_smooth(c, i, drawn, w);
         const bool binaries = has_companions(c.variety, i);
         StarBlock block;
         for (int64_t first = 0; first < count; first += kLanes) {
-            sample_block(c, i, static_cast<uint32_t>(first), drawn.tail.u, w.table, block);
+            sample_block(c, i, static_cast<uint32_t>(first), drawn.tail.u, table, block);
             const int used = static_cast<int>(std::min<int64_t>(kLanes, count - first));
             for (int l = 0; l < used; ++l) mass += block.mass[l];
             if (binaries) mass += std::accumulate(block.companion, block.companion + used, 0.0);

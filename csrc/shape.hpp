@@ -6,10 +6,10 @@
 namespace clustercnn {
 inline namespace CLUSTERCNN_ISA {
 
-static inline bool is_elliptical(const Variety& v, int64_t i) { return v.stretch && v.stretch[i] > 1.0f; }
+CLUSTERCNN_FN bool is_elliptical(const Variety& v, int64_t i) { return v.stretch && v.stretch[i] > 1.0f; }
 
 // Round, evenly mixed, single stars behind one screen of dust.
-static inline bool is_plain(const Variety& v, int64_t i) {
+CLUSTERCNN_FN bool is_plain(const Variety& v, int64_t i) {
     if (!v.stretch) return true;
     return v.stretch[i] == 1.0f && v.binary_fraction[i] == 0.0f && v.segregation[i] == 0.0f && v.a_v_scatter[i] == 0.0f;
 }
@@ -17,7 +17,7 @@ static inline bool is_plain(const Variety& v, int64_t i) {
 constexpr float kMostSegregated = 10.0f;  // factor of a star's radius, either way
 
 // Multiplies the radii of stars by (m / mean mass)^-s: heavy stars stand closer to the middle.
-static inline void segregate(const Variety& v, int64_t i, const float* mass, float* r2) {
+CLUSTERCNN_FN void segregate(const Variety& v, int64_t i, const float* mass, float* r2) {
     const float power = -2.0f * v.segregation[i], per_mean = 1.0f / v.mean_mass;
     constexpr float most = kMostSegregated * kMostSegregated, least = 1.0f / most;
     for (int l = 0; l < kLanes; ++l) {
@@ -31,14 +31,14 @@ struct Circle {  // pixels
 };
 
 // A circle's points moved onto the ellipse of the same area: stretched along the major axis, squeezed across it, turned.
-[[gnu::noinline]] static void place_on_ellipses(const Variety& v, int64_t i, const Circle& circle, const uint32_t* turn,
+CLUSTERCNN_CALL void place_on_ellipses(const Variety& v, int64_t i, const Circle& circle, const uint32_t* turn,
                                                 const float* r2, StarBlock& stars) {
     const float major = circle.scale * v.stretch[i], minor = circle.scale / v.stretch[i];
     const float c = v.cosine[i], s = v.sine[i];
     for (int l = 0; l < kLanes; ++l) {
         float cosine, sine;
         cos_sin_turn(turn[l], cosine, sine);
-        const float r = __builtin_sqrtf(r2[l]);
+        const float r = sqrtf(r2[l]);
         const float along = major * r * cosine, across = minor * r * sine;
         stars.x[l] = circle.x + along * c - across * s;
         stars.y[l] = circle.y + along * s + across * c;

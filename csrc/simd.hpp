@@ -1,11 +1,17 @@
-// SIMD vectors of the instruction set a file is compiled for, by GCC's vector extensions: arithmetic without intrinsics.
+// SIMD vectors of the instruction set a file is compiled for, by GCC's vector extensions: arithmetic without intrinsics. On the
+// GPU a vector is one number, so that what is written for vectors of stars and of signals serves a thread's own.
 #pragma once
 
 #include "philox.hpp"
 
+#if !defined(__CUDACC_RTC__)
+#include <cstring>
+#endif
+
 namespace clustercnn {
 inline namespace CLUSTERCNN_ISA {
 
+#if !defined(CLUSTERCNN_GPU)
 #if defined(__AVX512F__)
 constexpr int kVectorBytes = 64;
 #elif defined(__AVX__)
@@ -32,18 +38,24 @@ template <class T>
 using VecMask = typename VectorOf<T>::mask;
 template <class T>
 constexpr int kLanesOf = kVectorBytes / static_cast<int>(sizeof(T));
+#else
+template <class T>
+using Vec = T;
+template <class T>
+constexpr int kLanesOf = 1;
+#endif
 constexpr int kLanes = kLanesOf<float>;  // stars are drawn that many at a time
 
 // Memory that is not aligned to a vector.
 template <class T>
-static inline Vec<T> load(const T* from) {
+CLUSTERCNN_FN Vec<T> load(const T* from) {
     Vec<T> v;
-    __builtin_memcpy(&v, from, sizeof(v));
+    memcpy(&v, from, sizeof(v));
     return v;
 }
 template <class T>
-static inline void store(T* to, const Vec<T>& v) {
-    __builtin_memcpy(to, &v, sizeof(v));
+CLUSTERCNN_FN void store(T* to, const Vec<T>& v) {
+    memcpy(to, &v, sizeof(v));
 }
 
 template <class T>
@@ -52,18 +64,19 @@ struct Complex {  // real and imaginary parts of a vector of numbers
 };
 
 template <class T>
-static inline Complex<T> operator+(const Complex<T>& a, const Complex<T>& b) {
+CLUSTERCNN_FN Complex<T> operator+(const Complex<T>& a, const Complex<T>& b) {
     return {a.re + b.re, a.im + b.im};
 }
 template <class T>
-static inline Complex<T> operator-(const Complex<T>& a, const Complex<T>& b) {
+CLUSTERCNN_FN Complex<T> operator-(const Complex<T>& a, const Complex<T>& b) {
     return {a.re - b.re, a.im - b.im};
 }
 template <class T>
-static inline Complex<T> times(const Complex<T>& a, T wr, T wi) {
+CLUSTERCNN_FN Complex<T> times(const Complex<T>& a, T wr, T wi) {
     return {a.re * wr - a.im * wi, a.re * wi + a.im * wr};
 }
 
+#if !defined(CLUSTERCNN_GPU)
 // Lane numbers that interleave the lower (upper) halves of two vectors.
 template <class T>
 constexpr VecMask<T> interleave(bool upper) {
@@ -90,6 +103,10 @@ static inline void transpose(Vec<T> (&t)[kLanesOf<T>]) {
         for (int i = 0; i < n; ++i) t[i] = next[i];
     }
 }
+#else
+template <class T>
+CLUSTERCNN_FN void transpose(Vec<T> (&)[1]) {}
+#endif
 
 }  // namespace CLUSTERCNN_ISA
 }  // namespace clustercnn

@@ -3,13 +3,9 @@
 
 #include "philox.hpp"
 
-#ifdef __CUDACC_RTC__
-#include <cuda/std/bit>
-#define CLUSTERCNN_BIT_CAST(T, value) cuda::std::bit_cast<T>(value)
-#else
+#ifndef __CUDACC_RTC__
 #include <bit>
 #include <cmath>
-#define CLUSTERCNN_BIT_CAST(T, value) std::bit_cast<T>(value)
 #endif
 
 namespace clustercnn {
@@ -22,11 +18,23 @@ constexpr int kGuideSize = kGuideOctaves * kGuidePerOctave;
 constexpr int kGuideShift = 23 - 5;   // float bits kept: exponent and 5 of the mantissa
 constexpr int kRadiusNodes = 2048;    // of a tabulated profile
 
+// The bits of a number as those of another type; std::bit_cast, which device code may not call.
+template <class To, class From>
+CLUSTERCNN_HD To bits_as(From value) {
+#ifdef __CUDACC__
+    To to;
+    memcpy(&to, &value, sizeof(to));
+    return to;
+#else
+    return std::bit_cast<To>(value);
+#endif
+}
+
 // log2 of a positive normal float; |error| < 4e-8 * max(1, |log2 x|) + 1.5e-7. Polynomial in s = (m-1)/(m+1): atanh series.
 CLUSTERCNN_HD float log2_fast(float x) {
-    const uint32_t bits = CLUSTERCNN_BIT_CAST(uint32_t, x);
+    const uint32_t bits = bits_as<uint32_t>(x);
     const int shifted = static_cast<int>(bits - 0x3f3504f3u) >> 23;  // mantissa to [sqrt(1/2), sqrt(2))
-    const float m = CLUSTERCNN_BIT_CAST(float, bits - (static_cast<uint32_t>(shifted) << 23));
+    const float m = bits_as<float>(bits - (static_cast<uint32_t>(shifted) << 23));
     const float s = (m - 1.0f) / (m + 1.0f);
     const float z = s * s;
     // 2/ln2 * (s + s^3/3 + s^5/5 + s^7/7 + s^9/9); |s| < 0.1716, the next term is below 2e-10
@@ -43,7 +51,7 @@ CLUSTERCNN_HD float exp2_fast(float x) {
     x = x < -126.0f ? -126.0f : x;
     x = x > 126.0f ? 126.0f : x;
     const float biased = x + 12582912.0f;  // 1.5 * 2^23: rounds to the nearest integer
-    const int n = CLUSTERCNN_BIT_CAST(int, biased) - 0x4b400000;
+    const int n = bits_as<int>(biased) - 0x4b400000;
     const float f = (x - (biased - 12582912.0f)) * 0.69314718f;  // |f| <= ln(2)/2
     float p = 1.3888889e-3f;                                     // 1/6!
     p = p * f + 8.3333333e-3f;
@@ -52,7 +60,7 @@ CLUSTERCNN_HD float exp2_fast(float x) {
     p = p * f + 0.5f;
     p = p * f + 1.0f;
     p = p * f + 1.0f;
-    return CLUSTERCNN_BIT_CAST(float, CLUSTERCNN_BIT_CAST(int, p) + (n << 23));
+    return bits_as<float>(bits_as<int>(p) + (n << 23));
 }
 
 // Cosine and sine of a full turn's fraction given by 32 random bits; error < 2e-7.
@@ -71,7 +79,7 @@ CLUSTERCNN_HD void cos_sin_turn(uint32_t word, float& c, float& s) {
 
 // Bucket of a uniform number in the guide of a population table; monotonic in u.
 CLUSTERCNN_HD int guide_bucket(float u) {
-    const int bucket = static_cast<int>(CLUSTERCNN_BIT_CAST(uint32_t, u) >> kGuideShift) - ((127 - kGuideOctaves) << 5);
+    const int bucket = static_cast<int>(bits_as<uint32_t>(u) >> kGuideShift) - ((127 - kGuideOctaves) << 5);
     return bucket < 0 ? 0 : bucket;
 }
 

@@ -9,16 +9,26 @@
 ``MissingBackend``
     A piece of software or hardware that was asked for is not there. The message says what was asked, what is
     there, and how to get the rest. A ``RuntimeError``.
+``DeviceMemoryError``
+    A GPU has too little free memory, even for half the work at once. The message says how much is lacking and what
+    would help. A ``MemoryError``.
 ``AccuracyWarning``
     What was asked for is done, but less accurately than asked, since the input does not allow more. The message says by
     how much and what would help. A ``UserWarning``.
 
-The first three derive from ``ClusterCNNError``; the commands catch that one, print its message and exit with status 2.
+All but the last derive from ``ClusterCNNError``; the commands catch that one, print its message and exit with status 2.
 """
 
 from __future__ import annotations
 
-__all__ = ["AccuracyWarning", "ClusterCNNError", "DataFileError", "InvalidInput", "MissingBackend"]
+__all__ = [
+    "AccuracyWarning",
+    "ClusterCNNError",
+    "DataFileError",
+    "DeviceMemoryError",
+    "InvalidInput",
+    "MissingBackend",
+]
 
 
 class ClusterCNNError(Exception):
@@ -35,6 +45,10 @@ class DataFileError(ClusterCNNError, ValueError):
 
 class MissingBackend(ClusterCNNError, RuntimeError):
     """Software or hardware that was asked for is not there: names it, what is there, and how to get it."""
+
+
+class DeviceMemoryError(ClusterCNNError, MemoryError):
+    """A GPU's memory does not suffice: says how much is lacking and what would help."""
 
 
 class AccuracyWarning(UserWarning):

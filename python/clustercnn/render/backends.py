@@ -1,13 +1,14 @@
-"""The machines that draw: the C++ core, and numba loops with the same results. Arrays in, arrays out."""
+"""The machines that draw: the C++ core, numba loops with the same results, and a GPU. Arrays in, arrays out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from clustercnn.errors import InvalidInput, MissingBackend
+from clustercnn.render.cuda import probe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,9 +53,13 @@ class ClusterColumns:
 
 
 class Backend(Protocol):
-    """What a machine must do; see ``Renderer`` for the meaning of the arrays."""
+    """What a machine must do; see ``Renderer`` for the meaning of the arrays.
+
+    ``arrays`` is the module whose arrays it makes: NumPy, or CuPy for arrays on a GPU.
+    """
 
     name: str
+    arrays: Any
 
     def render(self, populations, clusters: ClusterColumns, out, total_mass) -> None:
         """Fills ``out`` [n, band, y, x] and ``total_mass`` [n], Msun."""
@@ -78,6 +83,8 @@ def load_native():
 def make_backend(name: str, plan: GridPlan, settings: RenderSettings) -> Backend:
     """The backend of that name; "auto" is C++ where the extension is installed, numba elsewhere.
 
+    Not CUDA even where there is a GPU: nobody is handed arrays on a device without having asked for them.
+
     Raises:
         InvalidInput: an unknown name.
         MissingBackend: it cannot work here.
@@ -86,12 +93,9 @@ def make_backend(name: str, plan: GridPlan, settings: RenderSettings) -> Backend
         raise InvalidInput(f"backend: {name!r}; allowed: {', '.join(BACKENDS)}")
     native = load_native()
     if name == "cuda":
-        built = native is not None and native.cuda_built()
-        devices = native.cuda_device_count() if built else 0
-        raise MissingBackend(
-            "backend 'cuda': this version has no CUDA kernels yet "
-            f"(extension built with CUDA: {built}, devices: {devices}); backend 'cpp' or 'auto' draws on the CPU"
-        )
+        from clustercnn.render.cuda.backend import CudaBackend
+
+        return CudaBackend(probe.load_cupy(), plan)
     if name == "cpp" and native is None:
         raise MissingBackend(
             "backend 'cpp': the compiled extension is not installed; reinstall with a C++20 compiler and without "
@@ -108,6 +112,7 @@ class CppBackend:
     """The C++ core."""
 
     name = "cpp"
+    arrays = np
 
     def __init__(self, native, plan: GridPlan, settings: RenderSettings) -> None:
         self._native = native

@@ -30,6 +30,7 @@ __all__ = ["Renderer"]
 
 RADIUS_NODES = 2048  # of a tabulated profile; the extension exports its own, and they must agree
 MAX_BANDS = 8
+CPU_MEMORY, GPU_MEMORY = 1, (2, 13)  # DLPack's kDLCPU; kDLCUDA and kDLCUDAManaged
 PSF_STREAM = 0x707366  # "psf" in ASCII: keeps these random numbers apart from others of the same seed
 
 
@@ -95,7 +96,7 @@ class Renderer:
         first: int = 0,
         indices: ArrayLike | None = None,
         out: Any = None,
-        log_mass_out: NDArray[np.float64] | None = None,
+        log_mass_out: Any = None,
     ) -> Any:
         """Images of ``n`` clusters.
 
@@ -104,25 +105,28 @@ class Renderer:
             seed: 0 to 2**64 - 1.
             first: index within the run of the first cluster; the others follow.
             indices: [n] the clusters' indices, instead of ``first``.
-            out: float32 [n, band, y, x], contiguous, writable, on the CPU: any DLPack array, filled in place.
-            log_mass_out: float64 [n], filled with log10 of the mass of the stars really formed, Msun.
+            out: float32 [n, band, y, x], contiguous, writable, in the backend's memory: any DLPack array (NumPy, torch,
+                CuPy), filled in place.
+            log_mass_out: float64 [n] likewise, filled with log10 of the mass of the stars really formed, Msun.
 
         Returns:
-            ``out``, or a new NumPy array.
+            ``out``, or a new array: NumPy's, or CuPy's with backend "cuda". There the work is given to CuPy's current
+            stream, and nothing waits for it.
 
         Raises:
             InvalidInput: parameters outside the stellar table, or an array of the wrong kind.
         """
         clusters = self._clusters(params, seed, first, indices)
         shape = (len(params), len(self.survey.bands), self.size, self.size)
-        out = np.empty(shape, dtype=np.float32) if out is None else check_out("out", out, shape)
-        if log_mass_out is not None:
-            check_out("log_mass_out", log_mass_out, (len(params),), dtype="float64")
-        total_mass = np.empty(len(params))
+        arrays = self._backend.arrays
+        out = self._out("out", out, shape)
+        log_mass = None if log_mass_out is None else self._out("log_mass_out", log_mass_out, (len(params),), "float64")
+        total_mass = arrays.empty(len(params))
         self._backend.render(self.populations.arrays(), clusters, out, total_mass)
-        if log_mass_out is not None:
+        if log_mass is not None:
+            log_mass = log_mass if isinstance(log_mass, arrays.ndarray) else arrays.from_dlpack(log_mass)
             with np.errstate(divide="ignore"):  # a cluster of no stars has log10(0)
-                np.log10(total_mass, out=log_mass_out)
+                arrays.log10(total_mass, out=log_mass)
         return out
 
     def stars(self, params: ClusterParams, index: int = 0, *, seed: int, first: int = 0) -> QTable:
@@ -157,7 +161,7 @@ class Renderer:
             psf: number of the kernel in the survey's library.
 
         Returns:
-            ``out``, or a new NumPy array [band, y, x].
+            ``out``, or a new array [band, y, x], as ``render``.
 
         Raises:
             InvalidInput: arrays of different length, no such kernel, or values that are not finite.
@@ -170,10 +174,16 @@ class Renderer:
                 f"x, y, flux: shapes {x.shape}, {y.shape}, {flux.shape}; [n], [n] and [n, {n_band}] are allowed"
             )
         self._check_psf(np.array([psf]))
-        shape = (n_band, self.size, self.size)
-        out = np.empty(shape, dtype=np.float32) if out is None else check_out("out", out, shape)
+        out = self._out("out", out, (n_band, self.size, self.size))
         self._backend.draw(x, y, flux, int(psf), out)
         return out
+
+    def _out(self, name: str, array: Any, shape: tuple[int, ...], dtype: str = "float32") -> Any:
+        """``array`` if the backend can fill it, a new one if it is None."""
+        arrays = self._backend.arrays
+        if array is None:
+            return arrays.empty(shape, dtype=dtype)
+        return check_out(name, array, shape, dtype, on_gpu=arrays is not np)
 
     def psf_numbers(self, indices: ArrayLike, *, seed: int) -> NDArray[np.int32]:
         """Number of the kernel that each cluster of a run is drawn with unless its parameters say so, [n].
@@ -229,7 +239,7 @@ def check_seed(seed: int) -> int:
     return int(seed)
 
 
-def check_out(name: str, array: Any, shape: tuple[int, ...], dtype: str = "float32") -> Any:
+def check_out(name: str, array: Any, shape: tuple[int, ...], dtype: str = "float32", *, on_gpu: bool = False) -> Any:
     """``array`` if the kernels can fill it in place; raises ``InvalidInput`` naming what is wrong otherwise."""
     if not hasattr(array, "__dlpack__"):
         raise InvalidInput(
@@ -248,7 +258,10 @@ def check_out(name: str, array: Any, shape: tuple[int, ...], dtype: str = "float
         raise InvalidInput(
             f"{name}: {'read-only' if contiguous else 'not C-contiguous'}; a writable C-contiguous array is allowed"
         )
-    if array.__dlpack_device__()[0] != 1:  # kDLCPU
+    kind = int(array.__dlpack_device__()[0])
+    if on_gpu and kind not in GPU_MEMORY:
+        raise InvalidInput(f"{name}: is not in a GPU's memory; backend 'cuda' fills arrays there")
+    if not on_gpu and kind != CPU_MEMORY:
         raise InvalidInput(f"{name}: is not in CPU memory; this backend fills CPU arrays")
     return array
 

@@ -61,6 +61,7 @@ class NumbaBackend:
     """The same algorithm as the C++ core."""
 
     name = "numba"
+    arrays = np
 
     def __init__(self, plan: GridPlan, settings: RenderSettings) -> None:
         self._plan, self._threads = plan, settings.n_threads

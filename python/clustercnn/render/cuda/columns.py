@@ -1,0 +1,81 @@
+"""A batch of clusters and star lists as structures that point into a parcel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clustercnn.render.cuda.layout import CLUSTERS, STAR_LISTS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from clustercnn.render.backends import ClusterColumns
+    from clustercnn.render.cuda.memory import Parcel
+
+__all__ = ["StarLists", "pack_clusters", "pack_lists"]
+
+SHAPE = ("a_v", "x", "y", "scale", "exponent")
+VARIETY = ("binary_fraction", "stretch", "cosine", "sine", "segregation", "a_v_scatter")
+
+
+@dataclass(frozen=True, eq=False)
+class StarLists:
+    """Explicit stars of several images.
+
+    Args:
+        first: int64 [n + 1], where each image's stars begin; the last is the number of all.
+        x, y: float64 [star], pixels.
+        flux: float32 [star, band], e-/s.
+        psf: int32 [n], which of the survey's library of kernels.
+    """
+
+    first: NDArray[np.int64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    flux: NDArray[np.float32]
+    psf: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return self.psf.size
+
+    @classmethod
+    def none(cls, bands: int) -> StarLists:
+        """No image."""
+        empty = np.empty(0)
+        return cls(np.zeros(1, np.int64), empty, empty, np.empty((0, bands), np.float32), np.empty(0, np.int32))
+
+
+def pack_clusters(clusters: ClusterColumns | None, parcel: Parcel, base: int = 0) -> np.ndarray:
+    """A ``CLUSTERS`` whose arrays are in the parcel, which will lie at the address ``base``; of no clusters if None."""
+    out = np.zeros((), dtype=CLUSTERS)
+    if clusters is None:
+        return out
+    out["n"], out["seed"] = clusters.index.size, clusters.seed
+    for name in ("index", "population", "mean_count", "psf"):
+        out[name] = base + parcel.add(getattr(clusters, name))
+    for name, row in zip(SHAPE, clusters.shape, strict=True):
+        out[name] = base + parcel.add(row)
+    if clusters.radius2 is not None:
+        out["radius2"] = base + parcel.add(clusters.radius2)
+    out["faint"]["fraction"] = clusters.faint_fraction
+    for name, row in zip(("floor", "seconds", "peak"), clusters.faint, strict=True):
+        out["faint"][name] = base + parcel.add(row)
+    if clusters.variety is not None:
+        for name, row in zip(VARIETY, clusters.variety, strict=True):
+            out["variety"][name] = base + parcel.add(row)
+    base_q, slope, power, logarithmic, mean_mass = clusters.law
+    out["variety"]["ratio"] = (base_q, slope, power, logarithmic != 0)
+    out["variety"]["mean_mass"] = mean_mass
+    return out
+
+
+def pack_lists(lists: StarLists, parcel: Parcel, base: int = 0) -> np.ndarray:
+    """A ``STAR_LISTS`` whose arrays are in the parcel."""
+    out = np.zeros((), dtype=STAR_LISTS)
+    out["n"] = len(lists)
+    for name in ("first", "x", "y", "flux", "psf"):
+        out[name] = base + parcel.add(getattr(lists, name))
+    return out

@@ -1,0 +1,124 @@
+"""A stand-in for CuPy on a machine without a GPU: "device" arrays are NumPy's, kernels run in emulator.cpp.
+
+It has what the package uses of CuPy, and no more, so that its host code runs in the tests as it would on a GPU.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+SHARED_LIMIT = 232_448  # bytes per block of an H100
+GPU = (2, 0)  # DLPack's kDLCUDA, device 0
+
+
+class Ndarray(np.ndarray):
+    """CuPy's array."""
+
+    data = property(lambda self: SimpleNamespace(ptr=self.ctypes.data))
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return GPU
+
+    def get(self) -> np.ndarray:
+        return np.array(self, subok=False)
+
+    def set(self, array: np.ndarray, stream: Any = None) -> None:
+        self[...] = array
+
+
+class OutOfMemoryError(MemoryError):
+    """CuPy's, which is a MemoryError too."""
+
+
+def build(sources: Path, out: Path) -> Path:
+    """The emulator with the kernels of ``sources`` (csrc/gpu), as a shared library in the folder ``out``."""
+    here, library = Path(__file__).parent, out / "emulator.so"
+    command = ["g++", "-std=c++20", "-O2", "-Wall", "-Wextra", "-Werror", "-Wno-psabi", "-Wno-unknown-pragmas", "-fPIC"]
+    command += ["-shared", "-DCLUSTERCNN_EMULATED", f"-I{here}", f"-I{sources}", str(here / "emulator.cpp")]
+    subprocess.run([*command, "-o", str(library)], check=True)
+    return library
+
+
+class Emulator:
+    """The library behind the kernels. ``order`` is that of a block's threads between barriers, see emulator.cpp."""
+
+    def __init__(self, library: Path) -> None:
+        self._library = ctypes.CDLL(str(library))
+        self._library.emulator_error.restype = ctypes.c_char_p
+        self._library.emulator_size_of.restype = ctypes.c_size_t
+        self.order = 0
+        self.launched: list[str] = []
+
+    def size_of(self, structure: str) -> int:
+        return self._library.emulator_size_of(structure.encode())
+
+    def launch(self, name: str, grid: tuple[int, int, int], threads: int, job: Ndarray, shared: int) -> None:
+        self.launched.append(name)
+        blocks = (ctypes.c_int * 3)(*grid)
+        failed = self._library.emulator_launch(
+            name.encode(), blocks, threads, ctypes.c_size_t(shared), ctypes.c_void_p(job.ctypes.data), self.order
+        )
+        if failed:
+            raise RuntimeError(self._library.emulator_error().decode())
+
+
+class StandIn:
+    """What is imported as ``cupy``."""
+
+    ndarray = Ndarray
+    __version__ = "stand-in"
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+        self.room = 1 << 40  # bytes that may be allocated at once
+        self.cuda = SimpleNamespace(
+            Device=lambda *_: SimpleNamespace(attributes={"MaxSharedMemoryPerBlockOptin": SHARED_LIMIT}, id=0),
+            Event=lambda **_: SimpleNamespace(record=lambda *_: None, synchronize=lambda: None),
+            ExternalStream=lambda *_: contextlib.nullcontext(),
+            alloc_pinned_memory=bytearray,
+            get_current_stream=lambda: SimpleNamespace(synchronize=lambda: None),
+            memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+        )
+
+    def empty(self, shape: Any, dtype: Any = np.float64) -> Ndarray:
+        array = np.empty(shape, dtype=dtype)
+        if array.nbytes > self.room:
+            raise OutOfMemoryError(f"{array.nbytes} bytes")
+        array.view(np.uint8)[...] = 0xFF  # memory that nobody has written to
+        return array.view(Ndarray)
+
+    def zeros(self, shape: Any, dtype: Any = np.float64) -> Ndarray:
+        return np.zeros(shape, dtype=dtype).view(Ndarray)
+
+    def asarray(self, array: Any, dtype: Any = None) -> Ndarray:
+        return np.array(array, dtype=dtype).view(Ndarray)
+
+    def from_dlpack(self, array: Any) -> Ndarray:
+        return np.from_dlpack(array).view(Ndarray)
+
+    def log10(self, array: Ndarray, out: Ndarray) -> Ndarray:
+        return np.log10(array, out=out)
+
+    def RawModule(self, **_: Any) -> Any:  # noqa: N802  (CuPy's name)
+        return SimpleNamespace(get_function=lambda name: _Kernel(self._emulator, name))
+
+
+class _Kernel:
+    """CuPy's RawKernel, with the limits that a launch meets on a device."""
+
+    def __init__(self, emulator: Emulator, name: str) -> None:
+        self._emulator, self._name = emulator, name
+        self.max_dynamic_shared_size_bytes = 48 * 1024
+
+    def __call__(self, grid: tuple[int, int, int], block: tuple[int, int, int], args: tuple, *, shared_mem: int) -> None:
+        if shared_mem > self.max_dynamic_shared_size_bytes or self.max_dynamic_shared_size_bytes > SHARED_LIMIT:
+            raise RuntimeError(f"{self._name}: {shared_mem} bytes of shared memory")
+        (job,) = args
+        self._emulator.launch(self._name, grid, block[0], job, shared_mem)

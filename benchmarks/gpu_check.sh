@@ -1,24 +1,28 @@
 #!/usr/bin/env bash
-# On a machine with a CUDA device: builds with CUDA, runs the tests marked cuda, the benches, and a training run on the
-# device. Leaves gpu_check.md, gpu_check.json and the run's metrics in the folder given (default: outputs/gpu_check).
-# What the package draws is drawn on the CPU so far; the device trains the network.
+# On a machine with a CUDA device: builds with CUDA, runs the tests marked cuda, the same under compute-sanitizer where it is
+# installed, the benches, and a training run on the device. Leaves gpu_check.md, gpu_check.json and the run's metrics in the
+# folder given (default: outputs/gpu_check). The benches and the training draw on the CPU so far.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 command -v nvidia-smi >/dev/null || { echo "gpu_check: no nvidia-smi, so no CUDA device; nothing was measured" >&2; exit 1; }
 out=$(mkdir -p "${1:-outputs/gpu_check}" && cd "${1:-outputs/gpu_check}" && pwd)
-minutes=${MINUTES:-5}
+minutes=${MINUTES:-10}
 
 device=$(nvidia-smi --query-gpu=name --format=csv,noheader | head -n 1)
-CLUSTERCNN_CUDA=ON python -m pip install -q ${PIP_FLAGS:-} ".[test]"
+CLUSTERCNN_CUDA=ON python -m pip install -q ${PIP_FLAGS:-} ".[test,cuda]"
 python - <<'PY'
-import torch
-from clustercnn import _native
-assert _native.cuda_built(), "the extension was built without CUDA"
-assert _native.cuda_device_count() > 0, "the extension sees no device"
+import cupy, torch
+from clustercnn.render.cuda.modules import BINARY, kernel_sources
+assert (kernel_sources() / BINARY).is_file(), "the package was built without CUDA"
+assert cupy.cuda.runtime.getDeviceCount() > 0, "CuPy sees no device"
 assert torch.cuda.is_available(), "torch sees no device: install a CUDA build of torch"
 PY
-# pytest exits with 5 where no test carries the marker yet
-python -m pytest -q -m cuda tests || [ $? -eq 5 ]
+python -m pytest -q -m cuda tests
+if command -v compute-sanitizer >/dev/null; then
+  for tool in memcheck racecheck; do
+    compute-sanitizer --tool "$tool" --error-exitcode 1 python -m pytest -q -m cuda tests/render/test_against_oracle.py -k "awkward or sizes"
+  done
+fi
 python benchmarks/bench_render.py --quick --json "$out/render.json" | tee "$out/render.md"
 python benchmarks/bench_scenes.py --quick --json "$out/scenes.json" | tee "$out/scenes.md"
 python -m clustercnn.train hydra.run.dir="$out/run" train.device=cuda train.minutes="$minutes" model=base tracker=disabled \

@@ -173,8 +173,6 @@ NB_MODULE(_native, m) {
     m.attr("RADIUS_NODES") = int(cc::kRadiusNodes);
     m.attr("MAX_BANDS") = int(cc::kMaxBands);
     m.attr("MAX_TAPS") = int(cc::kMaxTaps);
-    m.def("cuda_built", &cc::cuda_built);
-    m.def("cuda_device_count", &cc::cuda_device_count);
     m.def("best_instruction_set", &cc::best_instruction_set);
 
     nb::class_<cc::BandModes>(m, "BandModes");

@@ -66,8 +66,4 @@ const char* best_instruction_set();
 // out = Poisson(rate t) / t + Gauss(0, read_noise) / t for each pixel; rate and out [n, bands, pixels] may be one array.
 void expose_cpu(const Exposure&, const float* rate, float* out, int threads);
 
-// Number of CUDA devices; 0 without a driver or when built without CUDA. cuda_built() says which.
-int cuda_device_count();
-bool cuda_built();
-
 }  // namespace clustercnn

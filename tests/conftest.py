@@ -4,6 +4,21 @@ from pathlib import Path
 
 import pytest
 
+from clustercnn.errors import MissingBackend
+from clustercnn.render.cuda.probe import load_cupy
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that need a GPU are skipped where there is none."""
+    needing = [item for item in items if item.get_closest_marker("cuda")]
+    if not needing:
+        return
+    try:
+        load_cupy()
+    except MissingBackend as error:
+        for item in needing:
+            item.add_marker(pytest.mark.skip(reason=str(error)))
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

@@ -20,8 +20,8 @@ int block_x();
 int block_y();
 int block_z();
 void sync();
-// Fibres do not interleave between barriers, so that a warp has nothing to wait for.
-inline void sync_warp() {}
+// Fibres do not interleave between barriers, so that a warp waits only where the order of its sums is to be a GPU's.
+void sync_warp();
 uint32_t ballot(bool yes);
 inline int count_bits(uint32_t bits) { return __builtin_popcount(bits); }
 unsigned char* shared_memory();

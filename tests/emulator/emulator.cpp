@@ -21,7 +21,7 @@ namespace clustercnn::gpu {
 namespace {
 
 constexpr size_t kStack = 128 * 1024, kWatched = 4096;
-enum class Wait { nothing, block, ballot, done };
+enum class Wait { nothing, block, warp, ballot, done };
 
 struct Fibre {
     ucontext_t context;
@@ -36,6 +36,7 @@ struct Block {
     std::vector<uint32_t> votes, counted;
     ucontext_t scheduler;
     int running = 0;
+    bool warps_wait = false;
     void (*kernel)(const void*);
     const void* job;
 };
@@ -103,6 +104,9 @@ int block_x() { return block->x; }
 int block_y() { return block->y; }
 int block_z() { return block->z; }
 void sync() { wait_for(Wait::block); }
+void sync_warp() {
+    if (block->warps_wait) wait_for(Wait::warp);
+}
 uint32_t ballot(bool yes) {
     const int warp = thread() / 32;
     block->votes[warp] |= static_cast<uint32_t>(yes) << (thread() % 32);
@@ -119,10 +123,10 @@ extern "C" {
 
 const char* emulator_error() { return clustercnn::gpu::error.c_str(); }
 
-int emulator_launch(const char* kernel, const int* grid, int threads, size_t shared, const void* job, int order) {
+int emulator_launch(const char* kernel, const int* grid, int threads, size_t shared, const void* job, int order, int warps_wait) {
     using namespace clustercnn::gpu;
     try {
-        Block b{0, 0, 0, std::vector<Fibre>(threads), std::vector<unsigned char>(shared + kWatched), std::vector<uint32_t>((threads + 31) / 32), {}, {}, 0, kernels().at(kernel), job};
+        Block b{0, 0, 0, std::vector<Fibre>(threads), std::vector<unsigned char>(shared + kWatched), std::vector<uint32_t>((threads + 31) / 32), {}, {}, 0, warps_wait != 0, kernels().at(kernel), job};
         const std::vector<int> turns = order_of(threads, order);
         block = &b;
         for (b.z = 0; b.z < grid[2]; ++b.z)

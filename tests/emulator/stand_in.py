@@ -18,19 +18,37 @@ SHARED_LIMIT = 232_448  # bytes per block of an H100
 GPU = (2, 0)  # DLPack's kDLCUDA, device 0
 
 
-class Ndarray(np.ndarray):
-    """CuPy's array."""
+class Ndarray:
+    """CuPy's array: like it, not one that NumPy takes without being asked."""
 
-    data = property(lambda self: SimpleNamespace(ptr=self.ctypes.data))
+    def __init__(self, held: np.ndarray) -> None:
+        self.held = held
+        self.shape, self.dtype, self.size, self.nbytes = held.shape, held.dtype, held.size, held.nbytes
+        self.data = SimpleNamespace(ptr=held.ctypes.data)
+
+    def __array__(self, *_: Any, **__: Any) -> np.ndarray:
+        raise TypeError("a device array is no NumPy array; use .get()")
+
+    def __dlpack__(self, **_: Any) -> Any:
+        return self.held.__dlpack__()
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return GPU
 
+    def __getitem__(self, key: Any) -> Ndarray:
+        return Ndarray(self.held[key])
+
+    def __setitem__(self, key: Any, value: Ndarray) -> None:
+        self.held[key] = value.held
+
+    def view(self, dtype: Any) -> Ndarray:
+        return Ndarray(self.held.view(dtype))
+
     def get(self) -> np.ndarray:
-        return np.array(self, subok=False)
+        return self.held.copy()
 
     def set(self, array: np.ndarray, stream: Any = None) -> None:
-        self[...] = array
+        self.held[...] = array
 
 
 class OutOfMemoryError(MemoryError):
@@ -47,13 +65,17 @@ def build(sources: Path, out: Path) -> Path:
 
 
 class Emulator:
-    """The library behind the kernels. ``order`` is that of a block's threads between barriers, see emulator.cpp."""
+    """The library behind the kernels.
+
+    ``order`` is that of a block's threads between barriers, see emulator.cpp; ``warps_wait`` makes warps do so too,
+    which takes four times as long.
+    """
 
     def __init__(self, library: Path) -> None:
         self._library = ctypes.CDLL(str(library))
         self._library.emulator_error.restype = ctypes.c_char_p
         self._library.emulator_size_of.restype = ctypes.c_size_t
-        self.order = 0
+        self.order, self.warps_wait = 0, False
         self.launched: list[str] = []
 
     def size_of(self, structure: str) -> int:
@@ -63,7 +85,13 @@ class Emulator:
         self.launched.append(name)
         blocks = (ctypes.c_int * 3)(*grid)
         failed = self._library.emulator_launch(
-            name.encode(), blocks, threads, ctypes.c_size_t(shared), ctypes.c_void_p(job.ctypes.data), self.order
+            name.encode(),
+            blocks,
+            threads,
+            ctypes.c_size_t(shared),
+            ctypes.c_void_p(job.data.ptr),
+            self.order,
+            int(self.warps_wait),
         )
         if failed:
             raise RuntimeError(self._library.emulator_error().decode())
@@ -91,20 +119,21 @@ class StandIn:
         array = np.empty(shape, dtype=dtype)
         if array.nbytes > self.room:
             raise OutOfMemoryError(f"{array.nbytes} bytes")
-        array.view(np.uint8)[...] = 0xFF  # memory that nobody has written to
-        return array.view(Ndarray)
+        array.reshape(-1).view(np.uint8)[...] = 0xFF  # memory that nobody has written to
+        return Ndarray(array)
 
     def zeros(self, shape: Any, dtype: Any = np.float64) -> Ndarray:
-        return np.zeros(shape, dtype=dtype).view(Ndarray)
+        return Ndarray(np.zeros(shape, dtype=dtype))
 
     def asarray(self, array: Any, dtype: Any = None) -> Ndarray:
-        return np.array(array, dtype=dtype).view(Ndarray)
+        return Ndarray(np.array(array, dtype=dtype))
 
     def from_dlpack(self, array: Any) -> Ndarray:
-        return np.from_dlpack(array).view(Ndarray)
+        return Ndarray(np.from_dlpack(array))
 
     def log10(self, array: Ndarray, out: Ndarray) -> Ndarray:
-        return np.log10(array, out=out)
+        np.log10(array.held, out=out.held)
+        return out
 
     def RawModule(self, **_: Any) -> Any:  # noqa: N802  (CuPy's name)
         return SimpleNamespace(get_function=lambda name: _Kernel(self._emulator, name))
@@ -117,7 +146,9 @@ class _Kernel:
         self._emulator, self._name = emulator, name
         self.max_dynamic_shared_size_bytes = 48 * 1024
 
-    def __call__(self, grid: tuple[int, int, int], block: tuple[int, int, int], args: tuple, *, shared_mem: int) -> None:
+    def __call__(
+        self, grid: tuple[int, int, int], block: tuple[int, int, int], args: tuple, *, shared_mem: int
+    ) -> None:
         if shared_mem > self.max_dynamic_shared_size_bytes or self.max_dynamic_shared_size_bytes > SHARED_LIMIT:
             raise RuntimeError(f"{self._name}: {shared_mem} bytes of shared memory")
         (job,) = args

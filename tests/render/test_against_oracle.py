@@ -66,12 +66,12 @@ def test_dynamic_range(make_renderer, worst, backend):
     assert (error <= 1e-5).all(), error
 
 
-def test_user_kernel_that_is_not_symmetric(survey, worst, backend):
+def test_user_kernel_that_is_not_symmetric(survey, worst, backend, new_renderer):
     """A lopsided kernel tells flipped axes and conjugated transfer functions apart."""
     grid = np.arange(-42, 43) / 3.0
     blob = np.exp(-0.5 * ((grid[:, None] - 1.3) ** 2 / 1.1 + (grid + 0.6) ** 2 / 2.3))
     kernel = cc.Psf(blob * (1 + 0.2 * np.tanh(grid)) + 1e-4, 3)
-    renderer = cc.Renderer(survey.with_psfs({"F438W": kernel}), 40, backend)
+    renderer = new_renderer(survey.with_psfs({"F438W": kernel}), 40, backend)
     error = worst(renderer, *stars(np.random.default_rng(5), 60, 40))
     assert (error <= 1e-3).all(), error
 

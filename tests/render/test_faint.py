@@ -118,7 +118,6 @@ def test_ensembles_cannot_be_told_apart(survey, make_renderer, log_age, log_mass
     assert stats.ks_2samp(*masses).pvalue > ALPHA
 
 
-@pytest.mark.parametrize("backend", ["cpp", "numba"])
 def test_small_clusters_are_drawn_in_full(survey, make_renderer, backend):
     """Below 2,000 stars the smooth light would cost more than it saves; from there on it takes over."""
     renderer = make_renderer(backend, faint_fraction=FRACTION)

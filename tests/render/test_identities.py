@@ -74,12 +74,12 @@ def test_centroid_is_recovered(survey, make_renderer, exact_image, backend):
             assert np.abs(shift).max() < 0.005
 
 
-def test_drawing_the_stars_gives_the_image(make_renderer, backend):
+def test_drawing_the_stars_gives_the_image(make_renderer, backend, same_stars):
     renderer = make_renderer(backend)
     images = renderer.render(PARAMS, seed=11, first=40)
     for i in range(len(PARAMS)):
         again = renderer.draw(*star_list(renderer.stars(PARAMS, i, seed=11, first=40)))
-        np.testing.assert_array_equal(again, images[i])
+        np.testing.assert_allclose(again, images[i], rtol=0, atol=same_stars * images[i].max())
 
 
 def test_a_cluster_is_a_function_of_seed_and_index(make_renderer, backend):

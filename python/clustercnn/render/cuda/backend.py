@@ -52,7 +52,9 @@ class CudaBackend:
     def render(self, populations, clusters: ClusterColumns, out, total_mass) -> None:
         """See ``Backend``."""
         n = clusters.index.size
-        self.draw_images(populations, clusters, StarLists.none(self._bands), np.arange(n, dtype=np.int32), out, total_mass)
+        self.draw_images(
+            populations, clusters, StarLists.none(self._bands), np.arange(n, dtype=np.int32), out, total_mass
+        )
 
     def draw(self, x, y, flux, psf: int, out) -> None:
         """See ``Backend``."""
@@ -146,7 +148,7 @@ class CudaBackend:
         return self._populations.structure(populations, int(clusters.population.max()) + 1)
 
     def _send(self, fill) -> Any:
-        """Packs twice, as addresses are known only after sizes: ``fill(parcel, base)`` returns the place of the jobs."""
+        """Packs twice, as addresses are known after sizes only: ``fill(parcel, base)`` returns the jobs' place."""
         trial = Parcel()
         fill(trial, 0)
         base = self._post.address_for(trial.size)

@@ -1,4 +1,4 @@
-"""The structures that kernels read, byte for byte those of csrc/batch.hpp and csrc/gpu/job.hpp. Pointers are addresses."""
+"""The structures that kernels read, as in C: those of csrc/batch.hpp and csrc/gpu/job.hpp; pointers are addresses."""
 
 from __future__ import annotations
 

@@ -45,7 +45,9 @@ class Kernels:
             options = (*OPTIONS, f"-I{folder}", f"-DCLUSTERCNN_SOURCES={_fingerprint(folder)}")
             self._module = cupy.RawModule(code=code, options=options, backend="nvrtc")
         else:
-            raise MissingBackend(f"backend 'cuda': {folder} holds neither {BINARY} nor kernels.cu; reinstall clustercnn")
+            raise MissingBackend(
+                f"backend 'cuda': {folder} holds neither {BINARY} nor kernels.cu; reinstall clustercnn"
+            )
         self._known: dict[str, Any] = {}
 
     def launch(self, name: str, grid: tuple[int, int, int], threads: int, job: Any, *, shared: int = 0) -> None:
@@ -63,6 +65,5 @@ class Kernels:
         kernel = self._known.get(name)
         if kernel is None:
             kernel = self._known[name] = self._module.get_function(name)
-        if shared > kernel.max_dynamic_shared_size_bytes:
-            kernel.max_dynamic_shared_size_bytes = shared
+        kernel.max_dynamic_shared_size_bytes = max(shared, kernel.max_dynamic_shared_size_bytes)
         kernel(grid, (threads, 1, 1), (job,), shared_mem=shared)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from clustercnn.render.cuda.layout import POPULATIONS
 from clustercnn.render.cuda.memory import address
-
-if TYPE_CHECKING:
-    from clustercnn.physics.populations import Populations
 
 __all__ = ["DevicePopulations"]
 

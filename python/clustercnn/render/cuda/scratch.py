@@ -79,8 +79,8 @@ class Scratch:
         except full as error:
             half = max(1, images // 2)
             warnings.warn(
-                f"the device has no {images * sizes.total / 1e6:.0f} MB left for {images} images at once; drawing {half} "
-                "at once instead",
+                f"the device has no {images * sizes.total / 1e6:.0f} MB left for {images} images at once; "
+                f"drawing {half} at once instead",
                 RuntimeWarning,
                 stacklevel=2,
             )
@@ -88,8 +88,9 @@ class Scratch:
                 self._allocate(cupy, sizes, half)
             except full:
                 raise DeviceMemoryError(
-                    f"the device has no {half * sizes.total / 1e6:.0f} MB left for {half} images at once: give the renderer "
-                    "fewer images at a time, use a smaller size or a larger tolerance, or free memory that other arrays hold"
+                    f"the device has no {half * sizes.total / 1e6:.0f} MB left for {half} images at once: give the "
+                    "renderer fewer images at a time, use a smaller size or a larger tolerance, or free memory that "
+                    "other arrays hold"
                 ) from error
 
     def _allocate(self, cupy: Any, sizes: ScratchSizes, images: int) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["places", "radices", "roots"]
 
@@ -32,7 +35,7 @@ def radices(n: int) -> tuple[int, ...]:
 
 
 def places(n: int) -> NDArray[np.int32]:
-    """Where each mode stands after the last pass, [n]: a pass of radix r leaves the modes k = q (mod r) in its q-th part."""
+    """Where each mode stands after the last pass, [n]: a pass of radix r leaves modes q (mod r) in its part q."""
     place = np.zeros(1, dtype=np.int32)
     for radix in reversed(radices(n)):
         m = place.size

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if not needing:
         return
     try:
-        load_cupy()
+        with warnings.catch_warnings(action="ignore"):  # CuPy warns of libraries that drawing does not need
+            load_cupy()
     except MissingBackend as error:
         for item in needing:
             item.add_marker(pytest.mark.skip(reason=str(error)))

@@ -9,7 +9,7 @@
 #else
 
 #define CLUSTERCNN_DEVICE static __device__ inline
-#define CLUSTERCNN_KERNEL(name, Job) extern "C" __global__ void __launch_bounds__(512) name(const Job* __restrict__ job)
+#define CLUSTERCNN_KERNEL(name, Job) extern "C" __launch_bounds__(512) __global__ void name##_kernel(const Job* __restrict__ job)
 
 namespace clustercnn::gpu {
 

@@ -9,7 +9,7 @@
 #define CLUSTERCNN_DEVICE static inline
 #define CLUSTERCNN_KERNEL(name, Job)                                                                      \
     static void name(const Job* job);                                                                     \
-    static const clustercnn::gpu::Registered registered_##name{#name, [](const void* job) { name(static_cast<const Job*>(job)); }}; \
+    static const clustercnn::gpu::Registered registered_##name{#name "_kernel", [](const void* job) { name(static_cast<const Job*>(job)); }}; \
     static void name(const Job* job)
 
 namespace clustercnn::gpu {

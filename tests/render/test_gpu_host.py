@@ -217,7 +217,7 @@ def test_nvcc_compiles_the_kernels(tmp_path):
         str(tmp_path / "cubin"),
     ]
     subprocess.run([*command, str(source)], check=True)
-    assert b"draw_strip_float" in (tmp_path / "cubin").read_bytes()
+    assert b"draw_strip_float_kernel" in (tmp_path / "cubin").read_bytes()
 
 
 def test_nvrtc_compiles_the_kernels():
@@ -229,4 +229,4 @@ def test_nvrtc_compiles_the_kernels():
         nvrtc.compileProgram(program, (*modules.OPTIONS, "-arch=sm_80", f"-I{folder}"))
     except nvrtc.NVRTCError:
         pytest.fail(nvrtc.getProgramLog(program))
-    assert b"draw_strip_double" in nvrtc.getCUBIN(program)
+    assert b"draw_strip_double_kernel" in nvrtc.getCUBIN(program)

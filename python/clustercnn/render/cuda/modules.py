@@ -64,6 +64,6 @@ class Kernels:
             return
         kernel = self._known.get(name)
         if kernel is None:
-            kernel = self._known[name] = self._module.get_function(name)
+            kernel = self._known[name] = self._module.get_function(f"{name}_kernel")
         kernel.max_dynamic_shared_size_bytes = max(shared, kernel.max_dynamic_shared_size_bytes)
         kernel(grid, (threads, 1, 1), (job,), shared_mem=shared)

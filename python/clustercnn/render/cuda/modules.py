@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ OPTIONS = ("-std=c++20",)
 
 def kernel_sources() -> Path:
     """Folder of the kernels' sources, as installed with the package."""
-    return Path(str(resources.files("clustercnn") / "csrc" / "gpu"))
+    return Path(__file__).resolve().parents[2] / "csrc" / "gpu"  # one folder in editable installations too
 
 
 def _fingerprint(folder: Path) -> str:

@@ -32,7 +32,7 @@ struct Circle {  // pixels
 
 // A circle's points moved onto the ellipse of the same area: stretched along the major axis, squeezed across it, turned.
 CLUSTERCNN_CALL void place_on_ellipses(const Variety& v, int64_t i, const Circle& circle, const uint32_t* turn,
-                                                const float* r2, StarBlock& stars) {
+                                       const float* r2, StarBlock& stars) {
     const float major = circle.scale * v.stretch[i], minor = circle.scale / v.stretch[i];
     const float c = v.cosine[i], s = v.sine[i];
     for (int l = 0; l < kLanes; ++l) {

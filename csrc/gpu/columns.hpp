@@ -78,7 +78,8 @@ CLUSTERCNN_DEVICE void fold_columns(const Columns<T>& c, int turn) {
         if (!c.held(r, turn)) continue;
         const int kx = c.mode(r, turn), reach = c.plan.reach_of_column[band.column + kx];
         Complex<T> sum{T(0), T(0)};
-        for (int ky = row + p * ((reach - row + 2 * p * (modes / p + 1)) / p - 2 * (modes / p + 1)); ky >= -reach; ky -= p) {
+        const int below = (reach - row) % p;  // the highest mode within reach that falls on the row is so far below it
+        for (int ky = reach - (below < 0 ? below + p : below); ky >= -reach; ky -= p) {
             const int at = c.cells.at(signal, c.plan.cells.places[ky < 0 ? ky + n : ky]);
             Complex<T> v{c.cells.re[at], c.cells.im[at]};
             if (smooth.gaussians > 0 && smooth.flux > 0.0f) {

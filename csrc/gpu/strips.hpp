@@ -165,7 +165,8 @@ CLUSTERCNN_DEVICE void record_waiting(const Source& source, const ReddenedTable*
     sync();
 }
 
-// A thread's part of a row: which tap and band it adds, and where that lies. Rows are dealt out to the groups in turn.
+// A thread's part of a row: which tap and band it adds, and where that lies. Rows are dealt out to the groups in turn, which are
+// a power of two and at least as many as a window has rows.
 template <class T>
 CLUSTERCNN_DEVICE void deposit(const Plan& plan, const StripMemory<T>& memory, int count) {
     const int width = plan.taps * plan.bands;

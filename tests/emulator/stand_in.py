@@ -105,6 +105,7 @@ class StandIn:
 
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
+        self.RawModule = self._module
         self.room = 1 << 40  # bytes that may be allocated at once
         self.cuda = SimpleNamespace(
             Device=lambda *_: SimpleNamespace(attributes={"MaxSharedMemoryPerBlockOptin": SHARED_LIMIT}, id=0),
@@ -135,7 +136,7 @@ class StandIn:
         np.log10(array.held, out=out.held)
         return out
 
-    def RawModule(self, **_: Any) -> Any:  # noqa: N802  (CuPy's name)
+    def _module(self, **_: Any) -> Any:
         return SimpleNamespace(get_function=lambda name: _Kernel(self._emulator, name))
 
 

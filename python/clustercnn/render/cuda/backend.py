@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clustercnn.errors import InvalidInput
 from clustercnn.render.cuda.columns import StarLists, pack_clusters, pack_lists
 from clustercnn.render.cuda.layout import JOB, LIST_JOB, LOTS, POPULATIONS
 from clustercnn.render.cuda.memory import Parcel, Post, address
@@ -42,7 +43,7 @@ class CudaBackend:
 
     def __init__(self, cupy: Any, plan: GridPlan) -> None:
         limit = int(cupy.cuda.Device().attributes["MaxSharedMemoryPerBlockOptin"])
-        self.arrays = cupy
+        self.arrays, self._device = cupy, cupy.cuda.Device().id
         self._plan, self._shapes = plan, block_shapes(plan, limit)
         self._bands = len(plan.periods[-1].bands)
         self._kernels, self._tables = Kernels(cupy), PlanTables(cupy, plan, self._shapes)
@@ -80,6 +81,10 @@ class CudaBackend:
             target: int32 [clusters + lists], the image of each.
             images: float32 [n, band, y, x] on the device: any DLPack array.
             total_mass: float64 [clusters] on the device, Msun.
+
+        Raises:
+            InvalidInput: an array on another device.
+            DeviceMemoryError: too little memory there.
         """
         if target.size == 0:
             return
@@ -139,7 +144,9 @@ class CudaBackend:
         return np.stack(stars), columns["flux"].get(), lots["smooth_flux"][: self._bands].astype(np.float64)
 
     def own(self, array: Any) -> Any:
-        """A CuPy array of the same memory."""
+        """A CuPy array of the same memory, which must be this device's."""
+        if (device := array.__dlpack_device__()[1]) != self._device:
+            raise InvalidInput(f"out: is on GPU {device}; this renderer draws on GPU {self._device}")
         return array if isinstance(array, self.arrays.ndarray) else self.arrays.from_dlpack(array)
 
     def _population_tables(self, populations: tuple[Any, ...] | None, clusters: ClusterColumns | None) -> np.ndarray:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Scratch", "ScratchSizes", "images_at_once"]
 
-MOST_IMAGES = 1024  # worked on at once; more would not fill a device better
-MOST_BYTES = 1 << 30
+# Worked on at once, and the memory that may take: enough blocks for any device of today; not tuned on one yet
+MOST_IMAGES, MOST_BYTES = 1024, 1 << 30
 
 
 @dataclass(frozen=True)

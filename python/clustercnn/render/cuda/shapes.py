@@ -54,7 +54,7 @@ def block_shapes(plan: GridPlan, limit: int) -> Shapes:
     """
     number = 8 if plan.double_precision else 4
     period, bands = plan.periods[-1], len(plan.periods[-1].bands)
-    # rows of a window in all bands fall on different banks where signals are 9 words apart, modulo 32
+    # up to three bands of a window's row fall on different banks where signals are 9 words apart, modulo 32
     cells = period.cells + (9 - period.cells) % WARP
     pixels = period.pixels | 1
     fixed = _strip_overhead(plan, bands, number)

@@ -48,11 +48,11 @@ def test_images_are_those_of_the_core(on_gpu, make_renderer):
     """The same stars through the same plan: what differs is rounding, as between the core's instruction sets.
 
     A rounding of single precision is 6e-8. Masses and light carry some ten, the log10 of a sum of masses 0.43 times
-    that; smooth light is a sum in double precision of numbers with two, stored with one. A radius goes with u^(-e / 2):
-    a rounding of log2 u, times ln 2 e |log2 u| / 2, where e is 6.7 at a slope of 2.3 and |log2 u| up to 15: 35 roundings
-    at most, and as many again where the stars lie close to the core and u^-e - 1 cancels. For a star inside the frame
-    that is up to 4e-6 pixels, over which light falls by as much of its peak at most, and twice, along x and y; the
-    transforms add some 1e-6.
+    that; smooth light is a sum in double precision of numbers with two, stored with one. A radius goes with
+    u^(-e / 2): a rounding of log2 u, times ln 2 e |log2 u| / 2, where e is 6.7 at a slope of 2.3 and |log2 u| up to
+    15: 35 roundings at most, and as many again where the stars lie close to the core and u^-e - 1 cancels. For a star
+    inside the frame that is up to 4e-6 pixels, over which light falls by as much of its peak at most, and twice,
+    along x and y; the transforms add some 1e-6.
     """
     core = make_renderer("cpp", 32, faint_fraction=0.1)
     mass, other = np.empty(4), np.empty(4)

@@ -68,5 +68,23 @@ CLUSTERCNN_HD double exp_negative(double x) {
     return p * bits_as<double>(static_cast<int64_t>(1023 - static_cast<int64_t>(n)) << 52);
 }
 
+// Poisson deviate of a small mean: the exact quantile, by adding up probabilities. The CPU does many pixels at once (expose_cpu.cpp).
+CLUSTERCNN_HD float poisson_small(float mean, uint32_t word) {
+    double p = exp_negative(mean), rest = (word + 0.5) * 0x1p-32;
+    int count = 0;
+    while (rest > p && count < kMostSmall) {
+        rest -= p;
+        ++count;
+        p *= static_cast<double>(mean) * (1.0 / count);
+    }
+    return static_cast<float>(count);
+}
+
+CLUSTERCNN_HD float poisson(float mean, uint32_t word) {
+    return mean < kSmallMean ? poisson_small(mean, word) : poisson_large(mean, normal_quantile(word));
+}
+
+constexpr int kNoiseBlock = 16;  // pixels that share eight blocks of random words: one word for photons, one for read-out
+
 }  // namespace CLUSTERCNN_ISA
 }  // namespace clustercnn

@@ -10,7 +10,7 @@ namespace clustercnn {
 inline namespace CLUSTERCNN_ISA {
 namespace {
 
-constexpr int kBlock = 16;  // pixels that share eight blocks of random words: one word for photons, one for read-out
+constexpr int kBlock = kNoiseBlock;
 
 void draw_words(uint64_t seed, uint32_t item, uint64_t image, uint32_t* photons, uint32_t* reading) {
     alignas(64) uint32_t words[4][kLanes];

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import importlib.util
+import shutil
 import warnings
 from pathlib import Path
 
 import pytest
 
 from clustercnn.errors import MissingBackend
+from clustercnn.render.cuda.modules import kernel_sources
 from clustercnn.render.cuda.probe import load_cupy
+
+_spec = importlib.util.spec_from_file_location("stand_in", Path(__file__).parent / "emulator" / "stand_in.py")
+stand_in = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(stand_in)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,3 +36,17 @@ def shared_data() -> Path:
     if not (folder / "README.md").is_file():
         pytest.fail(f"{folder} is not there: these tests need the shared data beside the repository")
     return folder
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory):
+    """The GPU's kernels, compiled for the CPU."""
+    if shutil.which("g++") is None:
+        pytest.skip("no g++ to compile the kernels with")
+    return stand_in.Emulator(stand_in.build(kernel_sources(), tmp_path_factory.mktemp("emulator")))
+
+
+@pytest.fixture(scope="session")
+def new_cupy(emulator):
+    """Makes stand-ins for CuPy on a machine with one GPU."""
+    return lambda: stand_in.StandIn(emulator)

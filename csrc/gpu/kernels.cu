@@ -3,6 +3,7 @@
 #include "columns.hpp"
 #include "list_stars.hpp"
 #include "rows.hpp"
+#include "scenes.hpp"
 #include "strips.hpp"
 
 namespace cg = clustercnn::gpu;
@@ -16,3 +17,4 @@ CLUSTERCNN_KERNEL(transform_columns_double, cg::Job) { cg::transform_columns<dou
 CLUSTERCNN_KERNEL(transform_rows_float, cg::Job) { cg::transform_rows<float>(*job); }
 CLUSTERCNN_KERNEL(transform_rows_double, cg::Job) { cg::transform_rows<double>(*job); }
 CLUSTERCNN_KERNEL(list_stars, cg::ListJob) { cg::list_stars(*job); }
+CLUSTERCNN_KERNEL(finish_scene, cg::SceneJob) { cg::finish_scene(*job); }

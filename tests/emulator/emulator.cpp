@@ -145,6 +145,7 @@ int emulator_launch(const char* kernel, const int* grid, int threads, size_t sha
 
 extern "C" size_t emulator_size_of(const char* name) {
     static const std::map<std::string, size_t> sizes = {{"Job", sizeof(clustercnn::gpu::Job)}, {"ListJob", sizeof(clustercnn::gpu::ListJob)},
-                                                        {"Lots", sizeof(clustercnn::gpu::Lots)}, {"Plan", sizeof(clustercnn::gpu::Plan)}};
+                                                        {"Lots", sizeof(clustercnn::gpu::Lots)}, {"Plan", sizeof(clustercnn::gpu::Plan)},
+                                                        {"SceneJob", sizeof(clustercnn::gpu::SceneJob)}};
     return sizes.at(name);
 }

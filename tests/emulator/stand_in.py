@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import subprocess
+import threading
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -49,6 +51,81 @@ class Ndarray:
 
     def set(self, array: np.ndarray, stream: Any = None) -> None:
         self.held[...] = array
+
+
+class Device:
+    """The one device."""
+
+    attributes = {"MaxSharedMemoryPerBlockOptin": SHARED_LIMIT}  # noqa: RUF012
+    id = 0
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: Any) -> None:
+        pass
+
+
+class Stream:
+    """Work is done at once, but the stream knows what it may rely on having been done.
+
+    ``seen`` holds how much of each stream's work comes before this one's next piece: by its own order, and by the
+    events it has waited for.
+    """
+
+    _of_thread = threading.local()
+
+    def __init__(self, **_: Any) -> None:
+        self.seen: Counter[int] = Counter()
+        self._outer: list[Stream] = []
+
+    @classmethod
+    def current(cls) -> Stream:
+        if not hasattr(cls._of_thread, "stream"):
+            cls._of_thread.stream = cls()
+        return cls._of_thread.stream
+
+    def __enter__(self) -> Stream:
+        self._outer.append(self.current())
+        self._of_thread.stream = self
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._of_thread.stream = self._outer.pop()
+
+    def work(self) -> tuple[int, int]:
+        """One piece of work; returns its stream and number."""
+        self.seen[id(self)] += 1
+        return id(self), self.seen[id(self)]
+
+    def comes_after(self, work: tuple[int, int]) -> bool:
+        """Whether the next piece of work here can only begin when that one has ended."""
+        stream, number = work
+        return self.seen[stream] >= number
+
+    def wait_event(self, event: Event) -> None:
+        self.seen |= event.seen
+
+    def synchronize(self) -> None:
+        pass
+
+
+class Event:
+    """What a stream had been given when the event was recorded."""
+
+    done = True
+
+    def __init__(self, **_: Any) -> None:
+        self.seen: Counter[int] = Counter()
+
+    def record(self, stream: Stream) -> None:
+        self.seen = stream.seen.copy()
+
+    def synchronize(self) -> None:
+        pass
 
 
 class OutOfMemoryError(MemoryError):
@@ -108,12 +185,15 @@ class StandIn:
         self.RawModule = self._module
         self.room = 1 << 40  # bytes that may be allocated at once
         self.cuda = SimpleNamespace(
-            Device=lambda *_: SimpleNamespace(attributes={"MaxSharedMemoryPerBlockOptin": SHARED_LIMIT}, id=0),
-            Event=lambda **_: SimpleNamespace(record=lambda *_: None, synchronize=lambda: None),
+            Device=Device,
+            Event=Event,
+            Stream=Stream,
             ExternalStream=lambda *_: contextlib.nullcontext(),
             alloc_pinned_memory=bytearray,
-            get_current_stream=lambda: SimpleNamespace(synchronize=lambda: None),
+            get_current_stream=Stream.current,
+            get_elapsed_time=lambda *_: 0.0,
             memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+            runtime=SimpleNamespace(getDeviceCount=lambda: 1, CUDARuntimeError=RuntimeError),
         )
 
     def empty(self, shape: Any, dtype: Any = np.float64) -> Ndarray:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,11 +10,6 @@ import pytest
 import clustercnn as cc
 from clustercnn.render import RenderSettings
 from clustercnn.render.cuda import probe
-from clustercnn.render.cuda.modules import kernel_sources
-
-_spec = importlib.util.spec_from_file_location("stand_in", Path(__file__).parents[1] / "emulator" / "stand_in.py")
-stand_in = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(stand_in)
 
 
 @pytest.fixture(scope="session")
@@ -68,14 +60,6 @@ def same_stars(backend):
 
 
 @pytest.fixture(scope="session")
-def emulator(tmp_path_factory):
-    """The GPU's kernels, compiled for the CPU."""
-    if shutil.which("g++") is None:
-        pytest.skip("no g++ to compile the kernels with")
-    return stand_in.Emulator(stand_in.build(kernel_sources(), tmp_path_factory.mktemp("emulator")))
-
-
-@pytest.fixture(scope="session")
 def new_renderer(request):
     """``cc.Renderer`` of any of the above backends, with images on the host."""
 
@@ -85,7 +69,7 @@ def new_renderer(request):
         if backend == "cuda":
             return OnHost(cc.Renderer(survey, size, "cuda", **more))
         with pytest.MonkeyPatch.context() as patch:
-            cupy = stand_in.StandIn(request.getfixturevalue("emulator"))
+            cupy = request.getfixturevalue("new_cupy")()
             patch.setattr(probe, "load_cupy", lambda: cupy)
             return OnHost(cc.Renderer(survey, size, "cuda", **more))
 

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import clustercnn as cc
+from clustercnn.errors import InvalidInput
+from clustercnn.render import StarLists
 
 PARAMS = cc.ClusterParams(
     log_age=[6.8, 7.5, 8.4, 9.3, 10.0], log_mass=[3.0, 4.0, 3.5, 4.2, 2.6], a_v=[0.0, 1.0, 0.3, 2.0, 0.1],
@@ -130,3 +132,32 @@ def test_realised_mass(make_renderer, backend):
         mass = renderer.stars(PARAMS, i, seed=5)["mass"].value
         # the sum of 2e5 single-precision masses in double precision: rounding of the masses alone
         np.testing.assert_allclose(10 ** log_mass[i], mass.sum(dtype=np.float64), rtol=1e-6)
+
+
+def test_a_batch_of_clusters_and_star_lists(make_renderer, backend):
+    """``fill`` draws what ``render`` and ``draw`` draw, into the rows it is told, and leaves the others alone."""
+    renderer = make_renderer(backend, 32)
+    params = cc.ClusterParams(log_age=[7.0, 8.5], log_mass=3.0, a_v=0.4, log_rh=-1.0)
+    x, y, flux = np.array([3.0, 15.2, 40.0]), np.array([8.0, 15.9, 3.0]), np.arange(9, dtype=np.float32).reshape(3, 3)
+    lists = StarLists(np.array([0, 1, 3]), x, y, flux, np.zeros(2, np.int32))
+    images = renderer.arrays.zeros((5, 3, 32, 32), np.float32)
+    mass = renderer.fill(images, params, lists, np.array([4, 1, 0, 2]), seed=3, indices=[7, 9])
+    images, mass = (np.asarray(v.get() if hasattr(v, "get") else v) for v in (images, mass))
+    log_mass = np.empty(2)
+    np.testing.assert_array_equal(
+        images[[4, 1]], renderer.render(params, seed=3, indices=[7, 9], log_mass_out=log_mass)
+    )
+    np.testing.assert_allclose(np.log10(mass), log_mass, rtol=1e-15)
+    for row, stars in ((0, slice(0, 1)), (2, slice(1, 3))):
+        np.testing.assert_array_equal(images[row], renderer.draw(x[stars], y[stars], flux[stars]))
+    assert not images[3].any()
+
+
+@pytest.mark.parametrize("rows", [[0, 1], [0, 2, 5], [0, -1, 2]])
+def test_rows_that_are_not_the_images(make_renderer, cpu_backend, rows):
+    lists = StarLists(np.array([0, 1]), np.zeros(1), np.zeros(1), np.zeros((1, 3), np.float32), np.zeros(1, np.int32))
+    params = cc.ClusterParams(log_age=[7.0, 8.5], log_mass=3.0, a_v=0.4, log_rh=-1.0)
+    with pytest.raises(InvalidInput, match=r"rows: .*; 3 of 0 to 4 are allowed"):
+        make_renderer(cpu_backend, 32).fill(
+            np.zeros((5, 3, 32, 32), np.float32), params, lists, np.array(rows), seed=1, indices=[0, 1]
+        )

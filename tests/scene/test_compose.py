@@ -143,15 +143,17 @@ def test_structure_lowers_the_snr(survey, prior, renderer, flat):
 
 def test_confusers_are_bright_and_only_in_samples_without_a_cluster(survey, prior, renderer, flat):
     plain, confused = (
-        Scenes(survey, prior, renderer, mosaics=[flat], confuser_fraction=f).batch(0, 40, seed=SEED) for f in (0.0, 1.0)
+        Scenes(survey, prior, renderer, mosaics=[flat], confuser_fraction=f).batch(0, 300, seed=SEED)
+        for f in (0.0, 1.0)
     )
     there = plain.present > 0
     np.testing.assert_array_equal(plain.images[there], confused.images[there])
     extra = (confused.images - plain.images)[~there]
     t = column(survey, "exposure")
     noise = np.sqrt((0.5 + column(survey, "sky")) / t + (column(survey, "read_noise") / t) ** 2)
-    # a confuser has a star of S/N >= 5 on the sky alone; most of them stand out of this bright flat field too
-    assert np.median((extra / noise).max(axis=(1, 2, 3))) > 5
+    # a confuser has a star of S/N >= 5 on the sky alone; two thirds stand out of this bright flat field too, by 3 times
+    # the noise of a pixel. Of 150 samples that share is known to 0.039; 4 sigma
+    assert ((extra / noise).max(axis=(1, 2, 3)) > 3).mean() > 0.5
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_crops_never_touch_a_hole(flat):
     data = np.where(valid, flat.data, np.nan).astype(np.float32)
     backgrounds = Backgrounds([replace(flat, data=data, valid=valid)], size=16)
     out = np.empty((500, 3, 16, 16), np.float32)
-    backgrounds.crop(rng.random((500, 3)), out)
+    backgrounds.cut(backgrounds.places(rng.random((500, 3))), out)
     assert np.isfinite(out).all()
 
 

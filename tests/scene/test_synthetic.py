@@ -7,7 +7,7 @@ from clustercnn.errors import InvalidInput
 from clustercnn.physics import Imf, StellarTable
 from clustercnn.scene import FieldSettings, synthetic_field
 from clustercnn.scene.associations import REACH, clumped_offsets, group_masses
-from clustercnn.scene.confusers import StarPool
+from clustercnn.scene.confusers import COLUMNS, StarPool
 from clustercnn.scene.contaminants import BackgroundGalaxies, ForegroundStars
 from clustercnn.scene.population import age_bins, reddened, star_formation_history
 
@@ -127,13 +127,35 @@ def test_contaminants_have_magnitudes_in_range(survey):
         assert zero - 2.5 * np.log10(points.flux[:, -1].sum()) == pytest.approx(22.5, abs=2.5)  # the range is 20 to 25
 
 
-def test_star_pool_is_seen(survey):
+def test_confusers_are_of_the_kinds_described(survey):
+    rng, n = np.random.default_rng(5), 3000
+    stars = StarPool(survey).draw(rng.random((n, COLUMNS)), size=64, psf=np.zeros(n, np.int32))
+    assert (stars.flux > 0).all()
+    assert len(stars.x) == len(stars.y) == len(stars.flux) == stars.first[-1]
+    counts = np.diff(stars.first)
+    kinds = [counts == 1, (counts == 2) | (counts == 3), counts >= 5]
+    # binomial: 3000 / 3 +- 26; 5 sigma
+    assert all(abs(kind.sum() - n / 3) < 129 for kind in kinds)
+    assert counts.max() <= 40
+    single, blend, clump = (np.flatnonzero(kind) for kind in kinds)
+    x, y = stars.x[stars.first[single]], stars.y[stars.first[single]]
+    assert np.abs(np.concatenate([x, y]) - 31.5).max() <= 4
+    # offsets of sigma 1.2 within a pair: sqrt(2) 1.2 = 1.70 along x, known to 1 / sqrt(2 * 1000) = 2.2 %; 5 sigma
+    apart = stars.x[stars.first[blend] + 1] - stars.x[stars.first[blend]]
+    assert apart.std() == pytest.approx(1.2 * np.sqrt(2), rel=0.11)
+    # a clump's sigma, 28 pc on average, is 28 pixels at 0.92 pc each, half of its stars in subgroups of half of it
+    spread = [stars.x[a:b].std() for a, b in zip(stars.first[clump], stars.first[clump + 1], strict=True)]
+    assert 12 < np.median(spread) < 40
+    ages = np.log(stars.flux[:, 0] / stars.flux[:, 2])
+    assert ages.std() > 0.3  # colours of several ages, behind several depths of dust
+
+
+def test_ends_of_the_unit_interval_make_confusers(survey):
     pool = StarPool(survey)
-    for seed in range(30):
-        stars = pool.draw(np.random.default_rng(seed), size=64)
-        assert 1 <= len(stars.x) <= 40
-        assert (stars.flux > 0).all()
-        assert np.hypot(np.median(stars.x) - 31.5, np.median(stars.y) - 31.5) < 90
+    for value in (0.0, 1 - 2**-53):
+        stars = pool.draw(np.full((2, COLUMNS), value), size=64, psf=np.zeros(2, np.int32))
+        assert np.isfinite([stars.x, stars.y]).all()
+        assert np.isfinite(stars.flux).all()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -86,8 +86,8 @@ class SceneStream:
         self._scenes, self._n, self._seed = scenes, n, seed
         self._offset, self._stride = shard or (0, n)
         self._next_drawn = self._next_read = start
-        self._ready: dict[int, SceneBatch] = {}
-        self._lent: SceneBatch | None = None
+        self._ready: dict[int, Any] = {}
+        self._lent: Any = None
         self._free = [scenes.allocate(n, len(scenes.bands), scenes.size) for _ in range(threads + prefetch)]
         self._error: BaseException | None = None
         self._closed = False
@@ -127,6 +127,7 @@ class SceneStream:
             if self._closed:
                 raise StopIteration
             if self._lent is not None:
+                self._take_back(self._lent)
                 self._free.append(self._lent)
                 self._lent = None
                 self._changed.notify_all()
@@ -137,7 +138,14 @@ class SceneStream:
             self._lent = self._ready.pop(self._next_read)
             self._next_read += 1
         self.waited += time.perf_counter() - begin
-        return Batch.of(self._lent)
+        return self._lend(self._lent)
+
+    def _lend(self, scenes: Any) -> Batch:
+        """What the consumer gets of a finished batch."""
+        return Batch.of(scenes)
+
+    def _take_back(self, scenes: Any) -> None:
+        """Called before the batch's buffer is used again."""
 
     def close(self) -> None:
         """Ends the threads; each finishes the batch in its hands first."""

@@ -10,6 +10,7 @@ import numpy as np
 from clustercnn.errors import InvalidInput
 from clustercnn.labels import LABEL_NAMES, VARIETY, ClusterParams
 from clustercnn.physics.isochrones import StellarTable
+from clustercnn.physics.philox import random_words
 from clustercnn.physics.surveys import known_keys, load_yaml
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class Prior:
         """``sample`` for any cluster numbers, shape [n]."""
         given = self.variety
         # each nuisance has its column, so that one more changes none of the others
-        u = _uniforms(np.asarray(numbers, dtype=np.uint64), seed, columns=8 + len(VARIETY) if given else 8)
+        u = _uniforms(numbers, seed, columns=8 + len(VARIETY) if given else 8)
         ranges = [*self.bounds, self.gamma, self.metallicity]
         values = [low + (high - low) * u[:, k] for k, (low, high) in enumerate(ranges)]
         middle = None if size is None else (size - 1) / 2
@@ -150,10 +151,6 @@ def _inside(name: str, given: tuple[float, float], table: NDArray[np.float64] | 
         raise InvalidInput(f"prior: {name}: {list(given)} is outside the stellar table; {low:g} to {high:g} is allowed")
 
 
-def _uniforms(numbers: NDArray[np.uint64], seed: int, *, columns: int) -> NDArray[np.float64]:
-    """[n, columns] uniform in [0, 1): Philox blocks of four 64-bit words, the counter naming the cluster."""
-    out = np.empty((numbers.size, columns))
-    for i, number in enumerate(numbers.tolist()):
-        bits = np.random.Philox(key=seed, counter=[0, 0, number, PRIOR_STREAM]).random_raw(columns)
-        out[i] = (bits >> np.uint64(11)) * 2.0**-53
-    return out
+def _uniforms(numbers: NDArray[np.integer], seed: int, *, columns: int) -> NDArray[np.float64]:
+    """[n, columns] uniform in [0, 1)."""
+    return (random_words(seed, PRIOR_STREAM, numbers, columns=columns) >> np.uint64(11)) * 2.0**-53

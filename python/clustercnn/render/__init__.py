@@ -4,5 +4,6 @@ from clustercnn.render.backends import BACKENDS as BACKENDS
 from clustercnn.render.front import Renderer as Renderer
 from clustercnn.render.noise import expose as expose
 from clustercnn.render.settings import RenderSettings as RenderSettings
+from clustercnn.render.star_lists import StarLists as StarLists
 
-__all__ = ["BACKENDS", "RenderSettings", "Renderer", "expose"]
+__all__ = ["BACKENDS", "RenderSettings", "Renderer", "StarLists", "expose"]

@@ -9,12 +9,14 @@ import numpy as np
 
 from clustercnn.errors import InvalidInput, MissingBackend
 from clustercnn.render.cuda import probe
+from clustercnn.render.star_lists import draw_one_by_one
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from clustercnn.render.plans import BandModes, GridPlan
     from clustercnn.render.settings import RenderSettings
+    from clustercnn.render.star_lists import StarLists
 
 __all__ = ["BACKENDS", "Backend", "ClusterColumns", "load_native", "make_backend"]
 
@@ -66,6 +68,9 @@ class Backend(Protocol):
 
     def draw(self, x, y, flux, psf: int, out) -> None:
         """Fills ``out`` [band, y, x] from stars at x, y [n] with flux [n, band], through that kernel of the library."""
+
+    def draw_images(self, populations, clusters: ClusterColumns | None, lists: StarLists, rows, images, total_mass):
+        """Fills those of ``images`` [n, band, y, x] that ``rows`` names, clusters first, and ``total_mass``."""
 
     def stars(self, populations, clusters: ClusterColumns, i: int) -> tuple[NDArray, NDArray, NDArray]:
         """Cluster i's x, y, mass, companion's mass [4, n_star]; flux [n_star, band]; smooth flux [band]."""
@@ -156,6 +161,10 @@ class CppBackend:
     def draw(self, x, y, flux, psf: int, out) -> None:
         """See ``Backend``."""
         self._plan.draw(x, y, flux, psf, out)
+
+    def draw_images(self, populations, clusters: ClusterColumns | None, lists: StarLists, rows, images, total_mass):
+        """See ``Backend``."""
+        draw_one_by_one(self, (populations, clusters), lists, (rows, images), total_mass)
 
     def stars(self, populations, clusters: ClusterColumns, i: int) -> tuple[NDArray, NDArray, NDArray]:
         """See ``Backend``."""

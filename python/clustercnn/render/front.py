@@ -9,6 +9,7 @@ from astropy import units
 from astropy.table import QTable
 
 from clustercnn.errors import InvalidInput
+from clustercnn.physics.philox import random_words
 from clustercnn.physics.populations import Populations
 from clustercnn.physics.profiles import Eff
 from clustercnn.render.backends import ClusterColumns, load_native, make_backend
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from clustercnn.physics.profiles import King, Uniform
     from clustercnn.physics.psf import Psf
     from clustercnn.physics.surveys import Band, Survey
+    from clustercnn.render.star_lists import StarLists
 
 __all__ = ["Renderer"]
 
@@ -73,7 +75,7 @@ class Renderer:
             raise InvalidInput(
                 f"faint_fraction: {settings.faint_fraction:g} with {profile}; only 0 is allowed but for EFF"
             )
-        self.survey, self.size = survey, int(size)
+        self.survey, self.size, self._profile = survey, int(size), profile
         self.settings = RenderSettings() if settings is None else settings
         self.populations = Populations(survey)
         self.plan = plan_grid(self.size, [survey.psf_library(name) for name in survey.band_names], self.settings)
@@ -87,6 +89,15 @@ class Renderer:
     def backend(self) -> str:
         """Name of the backend in use."""
         return self._backend.name
+
+    @property
+    def arrays(self) -> Any:
+        """The module of the arrays that it makes: NumPy, or CuPy with backend "cuda"."""
+        return self._backend.arrays
+
+    def on(self, backend: str) -> Renderer:
+        """The same renderer on another backend. Raises ``MissingBackend`` if it cannot work here."""
+        return Renderer(self.survey, self.size, backend, settings=self.settings, profile=self._profile)
 
     def render(
         self,
@@ -128,6 +139,42 @@ class Renderer:
             with np.errstate(divide="ignore"):  # a cluster of no stars has log10(0)
                 arrays.log10(total_mass, out=log_mass)
         return out
+
+    def fill(
+        self,
+        images: Any,
+        params: ClusterParams | None,
+        lists: StarLists,
+        rows: NDArray[np.integer],
+        *,
+        seed: int,
+        indices: ArrayLike,
+    ) -> Any:
+        """Draws clusters and star lists into some of a batch's images; the others are left as they are.
+
+        Args:
+            images: float32 [n, band, y, x] to fill, as ``out`` of ``render``.
+            params: of the clusters; None without any.
+            lists: of stars.
+            rows: [clusters + lists] the image of each, clusters first.
+            seed, indices: as in ``render``.
+
+        Returns:
+            The mass of the stars really formed, Msun, float64 [clusters] in the backend's memory.
+
+        Raises:
+            InvalidInput: as ``render``, or rows that are not the images' or not one for each.
+        """
+        clusters = None if params is None else self._clusters(params, seed, 0, indices)
+        n, rows = 0 if clusters is None else clusters.index.size, np.asarray(rows, dtype=np.int32)
+        count = getattr(images, "shape", (0,))[0]
+        images = self._out("images", images, (count, len(self.survey.bands), self.size, self.size))
+        if rows.shape != (n + len(lists),) or (rows < 0).any() or (rows >= count).any():
+            raise InvalidInput(f"rows: {rows.tolist()}; {n + len(lists)} of 0 to {count - 1} are allowed")
+        self._check_psf(lists.psf)
+        total_mass = self._backend.arrays.empty(n)
+        self._backend.draw_images(self.populations.arrays(), clusters, lists, rows, images, total_mass)
+        return total_mass
 
     def stars(self, params: ClusterParams, index: int = 0, *, seed: int, first: int = 0) -> QTable:
         """The very stars of image ``index`` of ``render(params, seed=seed, first=first)``.
@@ -194,8 +241,8 @@ class Renderer:
         count = self.survey.psf_count
         if count == 1:
             return np.zeros(index.size, dtype=np.int32)
-        streams = (np.random.Philox(key=check_seed(seed), counter=[0, 0, i, PSF_STREAM]) for i in index.tolist())
-        return np.array([stream.random_raw() % np.uint64(count) for stream in streams], dtype=np.int32)
+        words = random_words(check_seed(seed), PSF_STREAM, index, columns=1)[:, 0]
+        return (words % np.uint64(count)).astype(np.int32)
 
     def _check_psf(self, numbers: NDArray[Any]) -> NDArray[np.int32]:
         count = self.survey.psf_count

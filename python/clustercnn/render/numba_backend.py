@@ -12,6 +12,7 @@ import numpy as np
 
 from clustercnn.render import faint, image_loops, star_loops, table_loops
 from clustercnn.render.fft_loops import transform
+from clustercnn.render.star_lists import draw_one_by_one
 from clustercnn.render.variety import PLAIN, is_plain
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from clustercnn.render.fft_loops import Transform
     from clustercnn.render.plans import GridPlan, Period
     from clustercnn.render.settings import RenderSettings
+    from clustercnn.render.star_lists import StarLists
 
 __all__ = ["NumbaBackend"]
 
@@ -88,6 +90,10 @@ class NumbaBackend:
         """See ``Backend``."""
         out = np.from_dlpack(out) if not isinstance(out, np.ndarray) else out
         self._draw((x, y, flux), (np.zeros(flux.shape[1]), ()), psf, out)
+
+    def draw_images(self, populations, clusters: ClusterColumns | None, lists: StarLists, rows, images, total_mass):
+        """See ``Backend``."""
+        draw_one_by_one(self, (populations, clusters), lists, (rows, images), total_mass)
 
     def stars(self, populations, clusters: ClusterColumns, i: int) -> tuple[NDArray, NDArray, NDArray]:
         """See ``Backend``."""

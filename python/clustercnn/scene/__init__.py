@@ -5,6 +5,7 @@ from clustercnn.scene.build import field_settings as field_settings
 from clustercnn.scene.build import make_scenes as make_scenes
 from clustercnn.scene.compose import SceneBatch as SceneBatch
 from clustercnn.scene.compose import Scenes as Scenes
+from clustercnn.scene.device import DeviceScenes as DeviceScenes
 from clustercnn.scene.fits_output import mosaic_bytes as mosaic_bytes
 from clustercnn.scene.fits_output import write_mock as write_mock
 from clustercnn.scene.fits_output import write_mosaics as write_mosaics
@@ -25,6 +26,7 @@ from clustercnn.scene.synthetic import synthetic_field as synthetic_field
 from clustercnn.scene.visibility import snr as snr
 
 __all__ = [
+    "DeviceScenes",
     "FieldSettings",
     "FieldStep",
     "Mosaic",

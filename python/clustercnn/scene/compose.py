@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clustercnn.errors import InvalidInput
-from clustercnn.render import expose
-from clustercnn.scene.confusers import StarPool
-from clustercnn.scene.counters import check_seed, generator, uniforms
+from clustercnn.render import StarLists, expose
+from clustercnn.scene.confusers import COLUMNS, StarPool
+from clustercnn.scene.counters import check_seed, uniforms
 from clustercnn.scene.crops import Backgrounds
-from clustercnn.scene.visibility import snr, structure_variance
+from clustercnn.scene.noise_model import NoiseModel
+from clustercnn.scene.numbers import SceneNumbers
+from clustercnn.scene.visibility import LEAST_SNR, snr, structure_variance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +86,7 @@ class Scenes:
             )
         self.bands, self.size = tuple(survey.band_names), renderer.size
         self.present_fraction, self.confuser_fraction = present_fraction, confuser_fraction
-        self._noise = _NoiseModel.of(mosaics[0], survey)
+        self.noise = NoiseModel.of(mosaics[0], survey)
         self._pool = StarPool(survey) if confuser_fraction > 0 and present_fraction < 1 else None
         self._scratch = threading.local()
 
@@ -110,40 +112,45 @@ class Scenes:
         Raises:
             InvalidInput: a negative number, or ``out`` of another shape.
         """
-        out = self._checked(first, n, check_seed(seed), out)
-        u = uniforms(seed, "sample", first=first, n=n, k=5)
-        self.backgrounds.crop(u[:, 2:5], out.images)
-        present = u[:, 0] < self.present_fraction
-        out.present[:] = present
-        out.labels.fill(np.nan)
+        numbers = self.numbers(first, n, seed=seed)
+        out = self.allocate(n, len(self.bands), self.size) if out is None else self.checked(n, out)
+        self.backgrounds.cut(numbers.crops, out.images)
+        out.present[:] = numbers.present
+        out.labels[:] = numbers.labels
         out.log_snr.fill(np.nan)
         signal = self._buffer("signal", n)
         signal.fill(0.0)
-        chosen = np.flatnonzero(present)
+        chosen = numbers.with_cluster
+        indices = first + chosen
+        mass = self.renderer.fill(signal, numbers.params, numbers.confusers, numbers.rows, seed=seed, indices=indices)
         if chosen.size:
-            self._add_clusters(signal, chosen, first=first, n=n, seed=seed, out=out)
             variance = self._variance(out.images[chosen], signal[chosen])
-            with np.errstate(divide="ignore"):  # a cluster may have no light at all: its S/N is 0
-                out.log_snr[chosen] = np.log10(np.maximum(snr(signal[chosen], variance)[1], 1e-3))
-        for i in np.flatnonzero(~present & (u[:, 1] < self.confuser_fraction)):
-            stars = self._pool.draw(generator(seed, "confuser", first + int(i)), size=self.size)
-            psf = int(self.renderer.psf_numbers([first + i], seed=seed)[0])
-            self.renderer.draw(stars.x, stars.y, stars.flux, out=signal[i], psf=psf)
+            with np.errstate(divide="ignore"):  # a cluster may have no stars, or no light: its S/N is 0
+                out.labels[chosen, 1] = np.log10(mass)
+                out.log_snr[chosen] = np.log10(np.maximum(snr(signal[chosen], variance)[1], LEAST_SNR))
         np.maximum(signal, 0.0, out=signal)  # the renderer's rounding leaves about -1e-6 of a peak; no rate is negative
         self._expose(signal, first=first, seed=seed, out=out.images)
         return out
 
-    def _add_clusters(
-        self, signal: NDArray[np.float32], chosen: NDArray[np.int64], *, first: int, n: int, seed: int, out: SceneBatch
-    ) -> None:
-        params = self.prior.sample_at(first + chosen, seed=seed, size=self.size)
-        log_mass = np.empty(chosen.size)
-        images = self._buffer("clusters", n)[: chosen.size]
-        self.renderer.render(params, seed=seed, indices=first + chosen, out=images, log_mass_out=log_mass)
-        signal[chosen] = images
-        labels = params.labels()
-        labels[:, 1] = log_mass
-        out.labels[chosen] = labels
+    def numbers(self, first: int, n: int, *, seed: int) -> SceneNumbers:
+        """What samples first .. first + n - 1 consist of.
+
+        Raises:
+            InvalidInput: a number or a seed out of range.
+        """
+        check_seed(seed)
+        if first < 0 or n < 1:
+            raise InvalidInput(f"first, n: {first}, {n}; first >= 0 and n >= 1 are allowed")
+        u = uniforms(seed, "sample", first=first, n=n, k=5)
+        present = u[:, 0] < self.present_fraction
+        chosen = np.flatnonzero(present)
+        params = self.prior.sample_at(first + chosen, seed=seed, size=self.size) if chosen.size else None
+        confused, stars = np.flatnonzero(~present & (u[:, 1] < self.confuser_fraction)), StarLists.none(len(self.bands))
+        if confused.size:
+            rows = uniforms(seed, "confuser", first=first, n=n, k=COLUMNS)[confused]
+            psf = self.renderer.psf_numbers(first + confused, seed=seed)
+            stars = self._pool.draw(rows, size=self.size, psf=psf)
+        return SceneNumbers(seed, first, self.backgrounds.places(u[:, 2:5]), chosen, params, confused, stars)
 
     def _variance(self, background: NDArray[np.float32], signal: NDArray[np.float32]) -> NDArray[np.float32]:
         """Pixel variance of rates, in the memory of ``background``: photons, read noise, the background's structure.
@@ -152,7 +159,7 @@ class Scenes:
         mosaic it contains the noise of the mean level, so there only photons above the median are added pixel by pixel.
         """
         median, structure = structure_variance(background)
-        fixed = self._noise.fixed
+        fixed = self.noise.fixed
         if self.backgrounds.noisy:
             background -= median[:, :, None, None]
             np.maximum(background, 0.0, out=background)
@@ -161,13 +168,13 @@ class Scenes:
             structure = structure + fixed
         background += signal
         np.maximum(background, 0.0, out=background)
-        background /= self._noise.exposures[:, None, None]
+        background /= self.noise.exposures[:, None, None]
         background += structure[:, :, None, None]
         return background
 
     def _expose(self, signal: NDArray[np.float32], *, first: int, seed: int, out: NDArray[np.float32]) -> None:
         """Turn background (in ``out``) and signal into the noisy image, in place."""
-        model = self._noise
+        model = self.noise
         if self.backgrounds.noisy:
             noisy = self._buffer("noisy", len(out))
             expose(signal, model.exposures, np.zeros(len(self.bands)), seed=seed, first=first, out=noisy)
@@ -186,29 +193,9 @@ class Scenes:
             setattr(self._scratch, name, held)
         return held[:n]
 
-    def _checked(self, first: int, n: int, seed: int, out: SceneBatch | None) -> SceneBatch:
-        if first < 0 or n < 1:
-            raise InvalidInput(f"first, n: {first}, {n}; first >= 0 and n >= 1 are allowed (seed {seed})")
-        if out is None:
-            return self.allocate(n, len(self.bands), self.size)
+    def checked(self, n: int, out: SceneBatch) -> SceneBatch:
+        """``out`` if its images are those of a batch of ``n``; raises ``InvalidInput`` otherwise."""
         shape = (n, len(self.bands), self.size, self.size)
         if out.images.shape != shape or out.images.dtype != np.float32:
             raise InvalidInput(f"out.images: {out.images.dtype} {out.images.shape}; float32 {shape} is needed")
         return out
-
-
-@dataclass(frozen=True)
-class _NoiseModel:
-    """Per band: exposure (s), read noise (e-), sky (e-/s) and the variance that every pixel has, (e-/s)^2."""
-
-    exposures: NDArray[np.float32]
-    read_noise: NDArray[np.float32]
-    sky: NDArray[np.float32]
-    fixed: NDArray[np.float32]
-
-    @classmethod
-    def of(cls, mosaic: Mosaic, survey: Survey) -> _NoiseModel:
-        exposures = np.asarray(mosaic.exposures, np.float32)
-        read = np.array([b.read_noise for b in survey.bands], np.float32)
-        sky = np.array([b.sky for b in survey.bands], np.float32)
-        return cls(exposures, read, sky, sky / exposures + np.square(read / exposures))

@@ -5,18 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import ndtri
 
-from clustercnn.scene.associations import clumped_offsets
-from clustercnn.scene.population import AgeBin, StarList, age_bins, flux_at_snr, pixel_parsec, reddened
+from clustercnn.render import StarLists
+from clustercnn.scene.population import age_bins, flux_at_snr, pixel_parsec, reddened
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from clustercnn.physics import Survey
 
-__all__ = ["StarPool"]
+__all__ = ["COLUMNS", "StarPool"]
 
 _AGES = np.array([6.6, 6.8, 7.0, 7.2, 7.5, 8.0, 8.5])  # log10(yr); older stars are too faint to be taken for a cluster
+_FEWEST, _MOST = 5, 40  # stars of a clump
+_CLUMP_SIGMA = (16.0, 40.0)  # pc
+_BLEND_SIGMA = 1.2  # pixels
+_SHIFT = 4.0  # pixels from the stamp's middle, at most
+_SUBGROUPS = 5  # of a clump, at most
+_HEAD = 8  # uniform numbers of a confuser: age, kind, number of stars, dust, x, y, sigma, number of subgroups
+_OF_STAR = 4  # and of each star: which, subgroup, dx, dy
+COLUMNS = _HEAD + 2 * _SUBGROUPS + _OF_STAR * _MOST  # uniform numbers in all
 
 
 class StarPool:
@@ -29,35 +38,74 @@ class StarPool:
 
     def __init__(self, survey: Survey, *, star_snr: float = 5.0) -> None:
         cut = flux_at_snr(survey, star_snr)
-        self._bins = [b for b in age_bins(survey, _AGES, cut=cut) if b.drawn.any()]
+        bins = [b for b in age_bins(survey, _AGES, cut=cut) if b.drawn.any()]
         self._parsec = pixel_parsec(survey)
+        self._flux = np.concatenate([b.flux[b.drawn] for b in bins])
+        self._extinction = np.concatenate([b.isochrone.extinction[b.drawn] for b in bins])
+        # age bin + cumulative share within it: one rising table for all bins, evenly in points and by the IMF
+        self._evenly = np.concatenate([k + _cumulative(np.ones(b.drawn.sum())) for k, b in enumerate(bins)])
+        by_imf = (b.isochrone.m_ini**-2.3 * np.gradient(b.isochrone.m_ini) for b in bins)
+        self._by_imf = np.concatenate(
+            [k + _cumulative(w[b.drawn]) for k, (w, b) in enumerate(zip(by_imf, bins, strict=True))]
+        )
+        self._bins = len(bins)
 
-    def draw(self, rng: np.random.Generator, *, size: int) -> StarList:
-        """Stars of one confuser near the middle of a stamp of ``size`` pixels.
+    def draw(self, u: NDArray[np.float64], *, size: int, psf: NDArray[np.int32]) -> StarLists:
+        """Confusers near the middle of stamps of ``size`` pixels.
 
         A third each are: a single star within 4 pixels of the middle; 2 or 3 stars within about 2 pixels of each
-        other; a clump of 5 to 40 stars of one age with a sigma of 16 to 40 pc, larger than any cluster.
-        """
-        age_bin = self._bins[rng.integers(len(self._bins))]
-        kind = rng.integers(3)
-        n = 1 if kind == 0 else int(rng.integers(2, 4)) if kind == 1 else int(np.exp(rng.uniform(*np.log([5, 40]))))
-        flux = self._stars(rng, age_bin, n, spread_evenly=kind < 2)
-        if kind == 2:
-            dx, dy = clumped_offsets(rng, n, sigma=rng.uniform(16.0, 40.0) / self._parsec)
-        else:
-            dx, dy = rng.normal(0.0, 1.2 if kind else 0.0, (2, n))
-        x, y = (size - 1) / 2 + rng.uniform(-4.0, 4.0, 2)
-        return StarList(x + dx, y + dy, flux)
+        other; a clump of 5 to 40 stars of one age with a sigma of 16 to 40 pc, larger than any cluster. Stars of the
+        first two are spread evenly over the isochrone's points, so over luminosities, those of clumps over the IMF.
 
-    def _stars(self, rng: np.random.Generator, age_bin: AgeBin, n: int, *, spread_evenly: bool) -> NDArray[np.float64]:
-        """Flux [n, band]: stars spread evenly over the isochrone's points, so over luminosities, or over the IMF."""
-        isochrone = age_bin.isochrone
-        points = np.flatnonzero(age_bin.drawn)
-        if spread_evenly:
-            chosen = points[rng.integers(points.size, size=n)]
-        else:
-            weights = isochrone.m_ini[points] ** -2.3 * np.gradient(isochrone.m_ini)[points]
-            cumulative = np.cumsum(weights)
-            chosen = points[np.searchsorted(cumulative, rng.random(n) * cumulative[-1])]
-        a_v = np.full(n, rng.exponential(0.5))
-        return age_bin.flux[chosen] * reddened(isochrone.extinction[chosen], a_v)
+        Args:
+            u: [n, ``COLUMNS``] uniform in [0, 1), a row a confuser.
+            size: of the stamps.
+            psf: [n] number of each confuser's kernel.
+        """
+        kind, count = np.minimum((3 * u[:, 1]).astype(int), 2), _star_counts(u)
+        which, subgroup, *normal = (u[:, _HEAD + 2 * _SUBGROUPS + k :: _OF_STAR] for k in range(_OF_STAR))
+        clump = (kind == 2)[:, None]
+        dx, dy = (
+            np.where(clump, self._clumped(u, subgroup, g, axis), np.where(kind == 1, _BLEND_SIGMA, 0.0)[:, None] * g)
+            for axis, g in enumerate(_normal(v) for v in normal)
+        )
+        there = np.arange(_MOST) < count[:, None]
+        age = np.minimum((u[:, 0] * self._bins).astype(int), self._bins - 1)[:, None]
+        place = age + which * (1 - 1e-12)  # a sum that does not round up to the next age
+        point = np.where(clump, *(np.searchsorted(t, place, side="right") for t in (self._by_imf, self._evenly)))[there]
+        a_v = np.repeat(-0.5 * np.log1p(-u[:, 3]), count)  # exponential, mean 0.5 mag
+        flux = self._flux[point] * reddened(self._extinction[point], a_v)
+        x, y = ((size - 1) / 2 + _SHIFT * (2 * u[:, 4 + axis, None] - 1) + d for axis, d in enumerate((dx, dy)))
+        first = np.concatenate([[0], np.cumsum(count)])
+        return StarLists(first, x[there], y[there], flux.astype(np.float32), psf)
+
+    def _clumped(
+        self, u: NDArray[np.float64], subgroup: NDArray[np.float64], normal: NDArray[np.float64], axis: int
+    ) -> NDArray[np.float64]:
+        """Offsets [n, star] in pixels: half over the whole clump, half in 2 to 5 subgroups of half its size.
+
+        As in ``associations.clumped_offsets``.
+        """
+        low, high = _CLUMP_SIGMA
+        sigma = (low + (high - low) * u[:, 6]) / self._parsec
+        centres = _normal(u[:, _HEAD + axis : _HEAD + 2 * _SUBGROUPS : 2])
+        chosen = (2 * subgroup * np.floor(2 + 4 * u[:, 7])[:, None]).astype(int) % _SUBGROUPS
+        inside = subgroup < 0.5
+        return sigma[:, None] * np.where(inside, np.take_along_axis(centres, chosen, 1) + normal / 2, normal)
+
+
+def _star_counts(u: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Stars of each confuser [n]: 1, 2 or 3, or evenly in the logarithm from 5 to 40."""
+    low, high = np.log([_FEWEST, _MOST])
+    several = [1, 2 + (u[:, 2] >= 0.5), np.exp(low + (high - low) * u[:, 2]).astype(np.int64)]
+    return np.choose(np.minimum((3 * u[:, 1]).astype(int), 2), several)
+
+
+def _normal(u: NDArray[np.float64]) -> NDArray[np.float64]:
+    return ndtri(u * (1 - 2.0**-52) + 2.0**-54)  # of neither 0 nor 1
+
+
+def _cumulative(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rises to 1 exactly."""
+    total = np.cumsum(weights)
+    return total / total[-1]

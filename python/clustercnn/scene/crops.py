@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from clustercnn.scene.mosaics import Mosaic
 
-__all__ = ["Backgrounds", "CropTable", "orient"]
+__all__ = ["Backgrounds", "CropTable", "Crops", "orient"]
 
 
 class CropTable:
@@ -69,6 +70,21 @@ def orient(image: NDArray[np.float32], code: int) -> NDArray[np.float32]:
     return image.swapaxes(-1, -2) if code & 4 else image
 
 
+@dataclass(frozen=True, eq=False)
+class Crops:
+    """Where backgrounds are cut out.
+
+    Args:
+        mosaic, y, x: int32 [n] number of the mosaic, lower corner in it.
+        code: int32 [n] orientation, see ``orient``.
+    """
+
+    mosaic: NDArray[np.int32]
+    y: NDArray[np.int32]
+    x: NDArray[np.int32]
+    code: NDArray[np.int32]
+
+
 class Backgrounds:
     """Crops of one or several mosaics, each mosaic equally probable.
 
@@ -90,13 +106,18 @@ class Backgrounds:
         self.bands, self.noisy = mosaics[0].bands, mosaics[0].noisy
         self._tables = [CropTable(m.valid, size=size) for m in mosaics]
 
-    def crop(self, u: NDArray[np.float64], out: NDArray[np.float32]) -> None:
-        """Fill ``out`` [n, band, size, size] from uniform numbers ``u`` [n, 3]: mosaic, place, orientation."""
-        which = np.minimum((u[:, 0] * len(self.mosaics)).astype(np.int64), len(self.mosaics) - 1)
-        code = (u[:, 2] * 8).astype(np.int64)
-        size = self.size
-        for m, mosaic in enumerate(self.mosaics):
+    def places(self, u: NDArray[np.float64]) -> Crops:
+        """Crops for uniform numbers ``u`` [n, 3]: mosaic, place, orientation."""
+        which = np.minimum((u[:, 0] * len(self.mosaics)).astype(np.int32), len(self.mosaics) - 1)
+        y, x = np.empty((2, len(u)), np.int32)
+        for m, table in enumerate(self._tables):
             chosen = np.flatnonzero(which == m)
-            ys, xs = self._tables[m].corners(u[chosen, 1])
-            for i, y, x in zip(chosen.tolist(), ys.tolist(), xs.tolist(), strict=True):
-                out[i] = orient(mosaic.data[:, y : y + size, x : x + size], int(code[i]))
+            y[chosen], x[chosen] = table.corners(u[chosen, 1])
+        return Crops(which, y, x, (u[:, 2] * 8).astype(np.int32))
+
+    def cut(self, crops: Crops, out: NDArray[np.float32]) -> None:
+        """Fill ``out`` [n, band, size, size]."""
+        size = self.size
+        columns = (getattr(crops, name).tolist() for name in ("mosaic", "y", "x", "code"))
+        for image, m, y, x, code in zip(out, *columns, strict=True):
+            image[:] = orient(self.mosaics[m].data[:, y : y + size, x : x + size], code)

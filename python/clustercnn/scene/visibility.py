@@ -11,7 +11,9 @@ from clustercnn.errors import InvalidInput
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["snr", "structure_variance"]
+__all__ = ["LEAST_SNR", "snr", "structure_ranks", "structure_variance"]
+
+LEAST_SNR = 1e-3  # of a cluster without light, so that the label has a logarithm
 
 
 def snr(signal: NDArray[np.float32], variance: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -47,10 +49,11 @@ def snr(signal: NDArray[np.float32], variance: NDArray[np.float32]) -> tuple[NDA
 # The brightest pixels, 1 in 50, count as the next brightest; a normal deviate's variance becomes this by it: with
 # z = 2.054 the 98 % point and density f(z), 0.98 - z f(z) + 0.02 z^2 - (0.02 z - f(z))^2.
 _KEPT, _NORMAL_VARIANCE = 0.98, 0.9648651
+_STEP = 2  # rows and columns from one that is looked at to the next
 
 
 def structure_variance(
-    images: NDArray[np.float32], *, step: int = 2
+    images: NDArray[np.float32], *, step: int = _STEP
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Median and variance of each background: its stars, gradients and mottle, and its noise if it is an observed one.
 
@@ -66,8 +69,25 @@ def structure_variance(
     """
     n, bands = images.shape[:2]
     pixels = images[:, :, ::step, ::step].reshape(n, bands, -1)  # a copy: partition works in place
-    middle, top = pixels.shape[2] // 2, int(_KEPT * pixels.shape[2])
+    middle, top = _ranks(pixels.shape[2])
     pixels.partition((middle, top), axis=2)
     median = pixels[:, :, middle].copy()
     pixels[:, :, top:] = pixels[:, :, top, None]
     return median, pixels.var(axis=2) / np.float32(_NORMAL_VARIANCE)
+
+
+def structure_ranks(size: int, *, step: int = _STEP) -> dict[str, float]:
+    """How a GPU's kernel measures the same of images of ``size`` pixels a side; see csrc/gpu/scenes.hpp."""
+    middle, top = _ranks((-(-size // step)) ** 2)
+    return {
+        "step": step,
+        "middle": middle,
+        "top": top,
+        "normal_variance": _NORMAL_VARIANCE,
+        "least_snr": LEAST_SNR,
+    }
+
+
+def _ranks(n: int) -> tuple[int, int]:
+    """Of the median and of the brightest pixel that counts as it is."""
+    return n // 2, int(_KEPT * n)

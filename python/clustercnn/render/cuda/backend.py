@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clustercnn.errors import InvalidInput
-from clustercnn.render.cuda.columns import StarLists, pack_clusters, pack_lists
+from clustercnn.render.cuda.columns import pack_clusters, pack_lists
 from clustercnn.render.cuda.layout import JOB, LIST_JOB, LOTS, POPULATIONS
 from clustercnn.render.cuda.memory import Parcel, Post, address
 from clustercnn.render.cuda.modules import Kernels
@@ -17,6 +17,7 @@ from clustercnn.render.cuda.plan_tables import PlanTables
 from clustercnn.render.cuda.populations import DevicePopulations
 from clustercnn.render.cuda.scratch import Scratch, ScratchSizes, images_at_once
 from clustercnn.render.cuda.shapes import THREADS, block_shapes
+from clustercnn.render.star_lists import StarLists
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,7 +106,7 @@ class CudaBackend:
                     jobs[name] = address(array)
                 return parcel.add(jobs)
 
-            jobs = self._send(fill)
+            jobs = self._post.pack(fill)
             of_clusters = 0 if clusters is None else clusters.index.size
             for number, first in enumerate(firsts.tolist()):
                 job = jobs[number * JOB.itemsize : (number + 1) * JOB.itemsize]
@@ -132,13 +133,15 @@ class CudaBackend:
                 return parcel.add(job)
 
             # the number of stars is known only then
-            self._kernels.launch("prepare", (1, 1, 1), THREADS, self._send(fill), shared=self._shapes.shared["prepare"])
+            self._kernels.launch(
+                "prepare", (1, 1, 1), THREADS, self._post.pack(fill), shared=self._shapes.shared["prepare"]
+            )
             self._post.done()
             lots = scratch.arrays["lots"].get().view(LOTS)[0]
             n = int(lots["count"])
             columns |= {name: cupy.zeros(n, dtype=np.float32) for name in ("x", "y", "mass", "companion")}
             columns["flux"] = cupy.zeros((n, self._bands), dtype=np.float32)
-            self._kernels.launch("list_stars", (-(-n // THREADS), 1, 1), THREADS, self._send(fill))
+            self._kernels.launch("list_stars", (-(-n // THREADS), 1, 1), THREADS, self._post.pack(fill))
             self._post.done()
         stars = [columns[name].get() for name in ("x", "y", "mass", "companion")]
         return np.stack(stars), columns["flux"].get(), lots["smooth_flux"][: self._bands].astype(np.float64)
@@ -153,15 +156,6 @@ class CudaBackend:
         if clusters is None or clusters.index.size == 0:
             return np.zeros((), dtype=POPULATIONS)
         return self._populations.structure(populations, int(clusters.population.max()) + 1)
-
-    def _send(self, fill) -> Any:
-        """Packs twice, as addresses are known after sizes only: ``fill(parcel, base)`` returns the jobs' place."""
-        trial = Parcel()
-        fill(trial, 0)
-        base = self._post.address_for(trial.size)
-        parcel = Parcel()
-        place = fill(parcel, base)
-        return self._post.send(parcel)[place:]
 
     def _launch(self, job: Any, *, images: int, clusters: int) -> None:
         """All kernels for the images of one job, of which the first ``clusters`` are clusters."""

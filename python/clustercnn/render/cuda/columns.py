@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,42 +9,14 @@ import numpy as np
 from clustercnn.render.cuda.layout import CLUSTERS, STAR_LISTS
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from clustercnn.render.backends import ClusterColumns
     from clustercnn.render.cuda.memory import Parcel
+    from clustercnn.render.star_lists import StarLists
 
-__all__ = ["StarLists", "pack_clusters", "pack_lists"]
+__all__ = ["pack_clusters", "pack_lists"]
 
 SHAPE = ("a_v", "x", "y", "scale", "exponent")
 VARIETY = ("binary_fraction", "stretch", "cosine", "sine", "segregation", "a_v_scatter")
-
-
-@dataclass(frozen=True, eq=False)
-class StarLists:
-    """Explicit stars of several images.
-
-    Args:
-        first: int64 [n + 1], where each image's stars begin; the last is the number of all.
-        x, y: float64 [star], pixels.
-        flux: float32 [star, band], e-/s.
-        psf: int32 [n], which of the survey's library of kernels.
-    """
-
-    first: NDArray[np.int64]
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    flux: NDArray[np.float32]
-    psf: NDArray[np.int32]
-
-    def __len__(self) -> int:
-        return self.psf.size
-
-    @classmethod
-    def none(cls, bands: int) -> StarLists:
-        """No image."""
-        empty = np.empty(0)
-        return cls(np.zeros(1, np.int64), empty, empty, np.empty((0, bands), np.float32), np.empty(0, np.int32))
 
 
 def pack_clusters(clusters: ClusterColumns | None, parcel: Parcel, base: int = 0) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["JOB", "LIST_JOB", "LOTS", "MOST_BANDS", "MOST_GAUSSIANS", "PLAN"]
+__all__ = ["JOB", "LIST_JOB", "LOTS", "MOST_BANDS", "MOST_GAUSSIANS", "PLAN", "SCENE_JOB"]
 
 MOST_BANDS, MOST_GAUSSIANS = 8, 48
 I32, I64, U64, F32, F64 = np.int32, np.int64, np.uint64, np.float32, np.float64
@@ -46,6 +46,16 @@ JOB = _structure(
     ("target segments lots spectra mass_parts half folded images total_mass", U64),
 )
 LIST_JOB = _structure(("job", JOB), ("x y mass companion flux", U64))
+SCENE_JOB = _structure(
+    ("n first", I64),
+    ("seed", U64),
+    ("size bands", I32),
+    ("mosaics", _structure(("data heights widths", U64), ("noisy", I32))),
+    ("crops", _structure(("mosaic y x code", U64))),
+    ("noise", _structure(("seconds read_noise sky fixed", U64))),
+    ("structure", _structure(("step middle top", I32), ("normal_variance least_snr", F32))),
+    ("content target total_mass images present labels log_snr", U64),
+)
 LOTS = _structure(
     ("count", I64),
     ("faint_mass", F64),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 __all__ = ["Parcel", "Post", "address"]
@@ -74,6 +76,22 @@ class Post:
         there = device[: parcel.size]
         there.set(host, stream=stream)
         return there
+
+    def pack(self, fill: Callable[[Parcel, int], int]) -> Any:
+        """Packs twice, as addresses are known after sizes only, and sends.
+
+        Args:
+            fill: puts arrays into a parcel that will lie at an address; returns the jobs' place.
+
+        Returns:
+            The device array from the jobs on.
+        """
+        trial = Parcel()
+        fill(trial, 0)
+        base = self.address_for(trial.size)
+        parcel = Parcel()
+        place = fill(parcel, base)
+        return self.send(parcel)[place:]
 
     def done(self) -> None:
         """Says that all work on the last parcel has been given to the current stream."""

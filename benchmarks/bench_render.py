@@ -31,6 +31,7 @@ from contenders_astronomy import artpop, galsim_per_star, galsim_photons, galsim
 from contenders_finufft import finufft
 
 import clustercnn as cc
+from clustercnn.errors import MissingBackend
 
 COUNTS = (1_000, 10_000, 100_000)
 PACKAGES = ("clustercnn", "numpy", "scipy", "numba", "torch", "finufft", "galsim", "photutils", "artpop")
@@ -163,6 +164,24 @@ def summary(rows: list[dict]) -> str:
     return markdown(("ms / image (time over the first row's)", *(f"{n:,} stars" for n in counts), "worst error"), lines)
 
 
+def on_gpu(given: argparse.Namespace) -> None:
+    """Rates on a GPU, beside torch on the same card; the host's contenders would tell nothing there."""
+    import gpu_rates
+
+    survey = cc.Survey.load("m83")
+    try:
+        cuda = cc.Renderer(survey, backend="cuda").arrays.cuda
+    except MissingBackend as error:
+        raise SystemExit(f"bench_render: {error}") from None
+    gpu = cuda.runtime.getDeviceProperties(cuda.Device().id)["name"].decode()
+    head = {"machine": machine() | {"gpu": gpu}, "versions": versions(("clustercnn", "numpy", "torch", "cupy-cuda13x"))}
+    print(describe(head["machine"]), describe(head["versions"]), sep="\n", flush=True)
+    rows = gpu_rates.rates(survey, quick=given.quick)
+    print(f"\n{gpu_rates.table(rows)}")
+    if given.json:
+        write_json(given.json, head | {"rows": rows})
+
+
 def main() -> None:
     """Run the bench."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -172,6 +191,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write machine, versions and rows to this file")
     given = parser.parse_args()
     single_thread()
+    if given.backend == "cuda":
+        on_gpu(given)
+        return
     task = Task(cc.Survey.load("m83"))
     backend = cc.Renderer(task.survey, task.size, given.backend).backend
     head = {"machine": machine(), "versions": versions(PACKAGES)}

@@ -149,22 +149,27 @@ def _bincount_convolve(grid: FineGrid, node: NDArray, weight: NDArray) -> NDArra
     return grid.pixels(np.fft.irfft2(np.fft.rfft2(light) * grid.transfer, shape))
 
 
-def torch_index_add(task: Task, *, images: int) -> Draw:
-    """torch.index_add_ at the nearest node and torch.fft, for one image or a batch; single precision."""
+def torch_index_add(task: Task, *, images: int, device: str = "cpu") -> Draw:
+    """torch.index_add_ at the nearest node and torch.fft, for one image or a batch; single precision.
+
+    On another device the first image is copied to the host, as the other contenders leave it there.
+    """
     import torch
 
     torch.set_num_threads(1)
     grid = FineGrid(task)
     bands, cells = len(grid.kernels), grid.cells
-    transfer = torch.from_numpy(grid.transfer.astype(np.complex64))
+    transfer = torch.from_numpy(grid.transfer.astype(np.complex64)).to(device)
 
     def draw(stars: Stars) -> NDArray:
-        x, y = ((torch.from_numpy(at).repeat(images) * grid.oversample).round().long() for at in (stars.x, stars.y))
-        first = torch.arange(images).repeat_interleave(stars.x.size) * cells**2
+        given = (torch.from_numpy(values).to(device) for values in (stars.x, stars.y, stars.flux))
+        x, y, flux = (values.repeat(images, *(1,) * (values.ndim - 1)) for values in given)
+        x, y = ((at * grid.oversample).round().long() for at in (x, y))
+        first = torch.arange(images, device=device).repeat_interleave(stars.x.size) * cells**2
         node = (y + grid.origin) * cells + (x + grid.origin) + first
-        flux = torch.from_numpy(stars.flux).repeat(images, 1).T
-        light = torch.zeros(bands, images * cells**2).index_add_(1, node, flux).view(bands, images, cells, cells)
-        image = torch.fft.irfft2(torch.fft.rfft2(light) * transfer[:, None], (cells, cells))
-        return grid.pixels(image.transpose(0, 1)).contiguous()[0].numpy()
+        light = torch.zeros(bands, images * cells**2, device=device).index_add_(1, node, flux.T)
+        spectra = torch.fft.rfft2(light.view(bands, images, cells, cells)) * transfer[:, None]
+        image = torch.fft.irfft2(spectra, (cells, cells))
+        return grid.pixels(image.transpose(0, 1)).contiguous()[0].cpu().numpy()
 
     return draw

@@ -94,14 +94,30 @@ def test_errors_of_the_painter_arrive(cupy):
         next(stream)
 
 
-def test_batches_are_those_of_the_scenes(cupy, monkeypatch):
-    """The real painter, into torch's memory."""
-    monkeypatch.setattr(probe, "load_cupy", lambda: cupy)
+@pytest.fixture(scope="module")
+def scenes():
     survey = Survey.load("m83")
     renderer, field = Renderer(survey, size=16), synthetic_field(survey, 64, seed=1, threads=1)
-    scenes = DeviceScenes(Scenes(survey, Prior.load("m83"), renderer, mosaics=[field]))
-    expected = scenes.batch(2, 2, seed=5)
-    with DeviceStream(scenes, 2, device=CPU, seed=5, start=1, reader=cupy.cuda.Stream()) as stream:
+    return Scenes(survey, Prior.load("m83"), renderer, mosaics=[field])
+
+
+def test_batches_are_those_of_the_scenes(cupy, scenes, monkeypatch):
+    """The real painter, into torch's memory."""
+    monkeypatch.setattr(probe, "load_cupy", lambda: cupy)
+    painter = DeviceScenes(scenes)
+    expected = painter.batch(2, 2, seed=5)
+    with DeviceStream(painter, 2, device=CPU, seed=5, start=1, reader=cupy.cuda.Stream()) as stream:
         batch = next(stream)
         for name in ("images", "present", "labels", "log_snr"):
             np.testing.assert_array_equal(getattr(batch, name).numpy(), getattr(expected, name).get())
+
+
+@pytest.mark.cuda
+def test_batches_on_a_gpu_are_read_in_time(scenes):
+    """Forty batches, each read by a kernel of torch's right after it was asked for."""
+    painter = DeviceScenes(scenes)
+    with DeviceStream(painter, 32, device=torch.device("cuda", 0), seed=5) as stream:
+        sums = [next(stream).images.double().sum(dim=(1, 2, 3)) for _ in range(40)]
+    for step, found in enumerate(sums):
+        expected = painter.batch(32 * step, 32, seed=5).images.get().astype(float).sum(axis=(1, 2, 3))
+        np.testing.assert_allclose(found.cpu().numpy(), expected, rtol=1e-9, atol=1e-9)

@@ -16,10 +16,17 @@ SEED = 12
 
 
 @pytest.fixture
-def on_gpu(monkeypatch, new_cupy):
-    """``DeviceScenes`` on the stand-in."""
+def emulated(monkeypatch, new_cupy):
+    """The stand-in is what CuPy is."""
     cupy = new_cupy()
     monkeypatch.setattr(probe, "load_cupy", lambda: cupy)
+
+
+@pytest.fixture(params=["emulated", pytest.param("cuda", marks=pytest.mark.cuda)])
+def on_gpu(request):
+    """``DeviceScenes`` on the stand-in, or on a GPU."""
+    if request.param == "emulated":
+        request.getfixturevalue("emulated")
     return DeviceScenes
 
 
@@ -65,8 +72,9 @@ def test_a_sample_does_not_depend_on_its_batch(of, field, on_gpu):
     np.testing.assert_array_equal(whole.labels.get()[3:], part.labels.get())
 
 
-def test_threads_wait_where_they_must(of, field, on_gpu, emulator, monkeypatch):
-    scenes, images = on_gpu(of(field)), []
+@pytest.mark.usefixtures("emulated")
+def test_threads_wait_where_they_must(of, field, emulator, monkeypatch):
+    scenes, images = DeviceScenes(of(field)), []
     for order in (0, 1, 5):
         monkeypatch.setattr(emulator, "order", order)
         batch = scenes.batch(0, 2, seed=SEED)

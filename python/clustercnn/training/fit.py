@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from clustercnn.data import SceneStream, stream_seed, validation_batch
+from clustercnn.data import validation_batch
 from clustercnn.model import ClusterNet, noise_scale, save_artefact, save_checkpoint
 from clustercnn.training.distributed import Ranks, join_ranks
+from clustercnn.training.feed import choose_painter, open_stream
 from clustercnn.training.guards import determinism, stop_signals
 from clustercnn.training.loop import train
 from clustercnn.training.losses import LossModule
@@ -78,6 +79,8 @@ class _Run:
     ) -> None:
         self.scenes, self.settings, self.folder, self.ranks = scenes, settings, folder, ranks
         self.n, self.shard = ranks.shard(settings.train.batch_size)
+        self.device = device
+        self.painter, self.drawing = choose_painter(scenes, settings.train.render_device, device)
         self.threads, self.data_threads = pick_threads(settings.train, world=ranks.world)
         torch.set_num_threads(self.threads)
         self.metadata = artefact_metadata(scenes, settings)
@@ -153,14 +156,14 @@ class _Run:
             actions=(self.save, lambda: self._early(figures, tracker)),
         )
         module = self.ranks.wrap(LossModule(state.net, bf16=self.bf16).train())
-        stream = SceneStream(
-            self.scenes,
-            self.n,
-            seed=stream_seed(settings.seed, "train"),
+        stream = open_stream(
+            self.painter,
+            settings,
+            device=self.device,
+            n=self.n,
+            shard=self.shard,
             start=state.step,
             threads=self.data_threads,
-            prefetch=settings.train.prefetch,
-            shard=self.shard,
         )
         with stream:
             after = watch if self.ranks.first else _nothing
@@ -176,7 +179,7 @@ class _Run:
         count = sum(p.numel() for p in self.state.net.parameters())
         line.say(
             f"model {self.settings.model.name}: {count / 1e6:.2f} million weights, {'bf16' if self.bf16 else 'fp32'}, "
-            f"{self.state.net.low.device}, {self.threads} + {self.data_threads} threads; budget {' or '.join(limits)}"
+            f"{self.device}, {self.threads} + {self.data_threads} threads, {self.drawing}; budget {' or '.join(limits)}"
         )
         if self.state.step:
             line.say(f"resumed at step {self.state.step}")

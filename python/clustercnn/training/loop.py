@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
+import warnings
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from clustercnn.errors import ClusterCNNError
+from clustercnn.errors import ClusterCNNError, DeviceMemoryError
 from clustercnn.training.schedule import learning_rate_factor, spent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
@@ -42,6 +43,10 @@ def take_step(
 
     Returns:
         The losses [3], or None for a skipped step.
+
+    Raises:
+        DeviceMemoryError: half a batch does not fit into the device's memory. Where only a whole one does not, a
+            warning says so, and from then on its halves are worked on one after the other.
     """
     device = state.net.low.device
     for group in state.optimizer.param_groups:
@@ -51,10 +56,15 @@ def take_step(
     images, *truth = (
         t.to(device, non_blocking=True) for t in (batch.images, batch.present, batch.labels, batch.log_snr)
     )
-    values = module(images, *truth)
-    weights = values.new_tensor([settings.presence_weight, 1.0, settings.log_snr_weight])
-    state.optimizer.zero_grad(set_to_none=True)
-    (values * weights).sum().backward()
+    weights = images.new_tensor([settings.presence_weight, 1.0, settings.log_snr_weight])
+    values = None
+    while values is None:
+        try:
+            values = _gradient(state, module, (images, *truth), weights)
+        except torch.OutOfMemoryError as error:
+            _halve(state, len(images), error)
+        if values is None:  # not within the handler: the error's frames hold what memory has to be freed
+            torch.cuda.empty_cache()
     norm = nn.utils.clip_grad_norm_(state.net.parameters(), settings.grad_clip)
     good = bool(torch.isfinite(norm))  # the norm is of the averaged gradient: all ranks see the same
     if good:
@@ -67,7 +77,34 @@ def take_step(
         state.bad_in_a_row += 1
     state.step += 1
     state.images += settings.batch_size
-    return values.detach() if good else None
+    return values if good else None
+
+
+def _gradient(state: TrainState, module: nn.Module, tensors: Sequence[Tensor], weights: Tensor) -> Tensor:
+    """Fills the gradients; returns the losses [3]. In parts, if the batch does not fit into memory as a whole."""
+    state.optimizer.zero_grad(set_to_none=True)
+    total = torch.zeros_like(weights)
+    for part in zip(*(t.chunk(state.parts) for t in tensors), strict=True):
+        values = module(*part)
+        ((values * weights).sum() / state.parts).backward()
+        total += values.detach() / state.parts
+    return total
+
+
+def _halve(state: TrainState, n: int, error: torch.OutOfMemoryError) -> None:
+    """From here on two halves of a batch, one after the other; raises ``DeviceMemoryError`` if that was not enough."""
+    if state.parts > 1 or n < 2:
+        raise DeviceMemoryError(
+            f"train.batch_size: {n // state.parts} images do not fit into the device's memory; use a smaller "
+            "train.batch_size or model, or free memory that other programs hold"
+        ) from error
+    state.parts = 2
+    state.restore_statistics()
+    warnings.warn(
+        f"the device has not enough memory for the gradients of {n} images; {n // 2} at once from here on",
+        RuntimeWarning,
+        stacklevel=3,
+    )
 
 
 def train(

@@ -52,6 +52,7 @@ class TrainSettings:
         checkpoint_steps: steps between checkpoints, beside the time.
         max_bad_steps: steps in a row without a finite gradient after which the run gives up.
         device: "auto", "cpu" or "cuda".
+        render_device: where scenes are drawn: "auto" (on the GPU that trains, if CuPy is there), "cpu" or "cuda".
         threads: threads of the optimiser; None is half of the cores.
         data_threads: threads that draw scenes; None is the other half, at least two where there are two cores.
         prefetch: batches kept ready.
@@ -78,6 +79,7 @@ class TrainSettings:
     checkpoint_steps: int | None = None
     max_bad_steps: int = 20
     device: str = "auto"
+    render_device: str = "auto"
     threads: int | None = None
     data_threads: int | None = None
     prefetch: int = 3
@@ -96,8 +98,9 @@ class TrainSettings:
         for name in ("weight_decay", "presence_weight", "log_snr_weight"):
             if not getattr(self, name) >= 0:
                 raise InvalidInput(f"train.{name}: {getattr(self, name)}; a value of at least 0 is allowed")
-        if self.device not in ("auto", "cpu", "cuda"):
-            raise InvalidInput(f"train.device: {self.device!r}; auto, cpu or cuda is allowed")
+        for name in ("device", "render_device"):
+            if (value := getattr(self, name)) not in ("auto", "cpu", "cuda"):
+                raise InvalidInput(f"train.{name}: {value!r}; auto, cpu or cuda is allowed")
         if self.deterministic and self.steps is None:
             raise InvalidInput("train.deterministic: true needs a budget in steps; set train.steps")
 

@@ -30,6 +30,7 @@ class TrainState:
 
     Attributes:
         step: steps so far, skipped ones included. images: images so far. elapsed: seconds so far.
+        parts: in which a batch is worked on, one after the other; 2 if memory is short.
         waited: seconds of waiting for data. skipped, bad_in_a_row: steps without a finite gradient, all and latest.
     """
 
@@ -44,6 +45,7 @@ class TrainState:
         self.waited = 0.0
         self.skipped = 0
         self.bad_in_a_row = 0
+        self.parts = 1
         self._norms = [m for m in net.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d))]
         self._statistics = [b for m in self._norms for b in m.buffers()]
         self._kept = [b.clone() for b in self._statistics]

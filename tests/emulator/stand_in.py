@@ -26,6 +26,7 @@ class Ndarray:
     def __init__(self, held: np.ndarray) -> None:
         self.held = held
         self.shape, self.dtype, self.size, self.nbytes = held.shape, held.dtype, held.size, held.nbytes
+        self.ndim = held.ndim
         self.data = SimpleNamespace(ptr=held.ctypes.data)
 
     def __array__(self, *_: Any, **__: Any) -> np.ndarray:
@@ -214,6 +215,9 @@ class StandIn:
 
     def asarray(self, array: Any, dtype: Any = None) -> Ndarray:
         return Ndarray(np.array(array, dtype=dtype))
+
+    def ascontiguousarray(self, array: Ndarray, dtype: Any) -> Ndarray:
+        return array if array.dtype == dtype else Ndarray(array.held.astype(dtype))
 
     def from_dlpack(self, array: Any) -> Ndarray:
         return Ndarray(np.from_dlpack(array))

@@ -114,10 +114,27 @@ def test_arrays_of_the_device_are_filled_in_place(on_gpu, monkeypatch):
     with pytest.raises(InvalidInput, match="out: is not in a GPU's memory"):
         renderer.render(PARAMS, seed=6, out=np.zeros((4, 3, 32, 32), np.float32))
     monkeypatch.setattr(backend_of(on_gpu), "_device", 1)
-    with pytest.raises(InvalidInput, match="out: is on GPU 0; this renderer draws on GPU 1"):
+    with pytest.raises(InvalidInput, match="an array is on GPU 0; this renderer draws on GPU 1"):
         renderer.render(PARAMS, seed=6, out=out)
     with pytest.raises(InvalidInput, match="out: is not in CPU memory"):
         cc.Renderer(renderer.survey, 32, "cpp").render(PARAMS, seed=6, out=Elsewhere(out))
+
+
+def test_star_lists_of_the_device_are_drawn(on_gpu):
+    cupy, renderer = backend_of(on_gpu).arrays, on_gpu._renderer
+    x, y, flux = np.array([3.0, 15.2]), np.array([8.0, 15.9]), np.ones((2, 3), np.float32)
+    there = [cupy.asarray(column) for column in (x, y, flux)]
+    np.testing.assert_array_equal(renderer.draw(*there).get(), on_gpu.draw(x, y, flux))
+    single = [cupy.asarray(column, dtype=np.float32) for column in (x, y, flux)]  # converted there
+    np.testing.assert_allclose(renderer.draw(*single).get(), on_gpu.draw(x, y, flux), atol=1e-6)
+    with pytest.raises(
+        InvalidInput, match="x on a GPU, y not, flux not; all or none, with backend 'cuda', are allowed"
+    ):
+        renderer.draw(there[0], y, flux)
+    with pytest.raises(InvalidInput, match=r"x, y, flux: shapes \(2,\), \(2,\), \(2,\)"):
+        renderer.draw(there[0], there[1], there[1])
+    with pytest.raises(InvalidInput, match="with backend 'cuda', are allowed"):
+        cc.Renderer(renderer.survey, 32, "cpp").draw(*there)
 
 
 class Elsewhere:

@@ -202,7 +202,8 @@ class Renderer:
         """Image of an explicit star list.
 
         Args:
-            x, y: [n_star] pixels; stars outside the frame leave what of their light falls into it.
+            x, y: [n_star] pixels; stars outside the frame leave what of their light falls into it. With backend "cuda"
+                all three may be arrays on the device (CuPy, torch), whose values are not looked at.
             flux: [n_star, band] e-/s.
             out: float32 [band, y, x] to fill, as in ``render``.
             psf: number of the kernel in the survey's library.
@@ -213,8 +214,7 @@ class Renderer:
         Raises:
             InvalidInput: arrays of different length, no such kernel, or values that are not finite.
         """
-        x, y = (_finite(name, value, np.float64) for name, value in (("x", x), ("y", y)))
-        flux = _finite("flux", flux, np.float32)
+        x, y, flux = self._columns({"x": x, "y": y, "flux": flux})
         n_band = len(self.survey.bands)
         if x.ndim != 1 or x.shape != y.shape or flux.shape != (x.size, n_band):
             raise InvalidInput(
@@ -224,6 +224,20 @@ class Renderer:
         out = self._out("out", out, (n_band, self.size, self.size))
         self._backend.draw(x, y, flux, int(psf), out)
         return out
+
+    def _columns(self, columns: dict[str, Any]) -> list[Any]:
+        """Columns of a star list as the kernels read them, on the device if they were there."""
+        there = [_on_gpu(value) for value in columns.values()]
+        if any(there) and (not all(there) or self.arrays is np):
+            where = ", ".join(f"{name} {'on a GPU' if t else 'not'}" for name, t in zip(columns, there, strict=True))
+            raise InvalidInput(f"x, y, flux: {where}; all or none, with backend 'cuda', are allowed")
+        dtypes = (np.float64, np.float64, np.float32)
+        if any(there):
+            own = self._backend.own
+            return [
+                self.arrays.ascontiguousarray(own(v), dtype=d) for v, d in zip(columns.values(), dtypes, strict=True)
+            ]
+        return [_finite(name, value, d) for (name, value), d in zip(columns.items(), dtypes, strict=True)]
 
     def _out(self, name: str, array: Any, shape: tuple[int, ...], dtype: str = "float32") -> Any:
         """``array`` if the backend can fill it, a new one if it is None."""
@@ -306,11 +320,15 @@ def check_out(name: str, array: Any, shape: tuple[int, ...], dtype: str = "float
             f"{name}: {'read-only' if contiguous else 'not C-contiguous'}; a writable C-contiguous array is allowed"
         )
     kind = int(array.__dlpack_device__()[0])
-    if on_gpu and kind not in GPU_MEMORY:
+    if on_gpu and not _on_gpu(array):
         raise InvalidInput(f"{name}: is not in a GPU's memory; backend 'cuda' fills arrays there")
     if not on_gpu and kind != CPU_MEMORY:
         raise InvalidInput(f"{name}: is not in CPU memory; this backend fills CPU arrays")
     return array
+
+
+def _on_gpu(value: Any) -> bool:
+    return hasattr(value, "__dlpack_device__") and int(value.__dlpack_device__()[0]) in GPU_MEMORY
 
 
 def _finite(name: str, value: ArrayLike, dtype: type) -> NDArray[Any]:

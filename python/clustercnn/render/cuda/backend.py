@@ -60,7 +60,7 @@ class CudaBackend:
 
     def draw(self, x, y, flux, psf: int, out) -> None:
         """See ``Backend``."""
-        first = np.array([0, len(x)], dtype=np.int64)
+        first = np.array([0, x.shape[0]], dtype=np.int64)
         lists = StarLists(first, x, y, flux, np.array([psf], dtype=np.int32))
         self.draw_images(None, None, lists, np.zeros(1, dtype=np.int32), out, self.arrays.empty(0))
 
@@ -149,7 +149,7 @@ class CudaBackend:
     def own(self, array: Any) -> Any:
         """A CuPy array of the same memory, which must be this device's."""
         if (device := array.__dlpack_device__()[1]) != self._device:
-            raise InvalidInput(f"out: is on GPU {device}; this renderer draws on GPU {self._device}")
+            raise InvalidInput(f"an array is on GPU {device}; this renderer draws on GPU {self._device}")
         return array if isinstance(array, self.arrays.ndarray) else self.arrays.from_dlpack(array)
 
     def _population_tables(self, populations: tuple[Any, ...] | None, clusters: ClusterColumns | None) -> np.ndarray:

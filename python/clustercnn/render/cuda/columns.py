@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clustercnn.render.cuda.layout import CLUSTERS, STAR_LISTS
+from clustercnn.render.cuda.memory import address
 
 if TYPE_CHECKING:
     from clustercnn.render.backends import ClusterColumns
@@ -48,5 +49,6 @@ def pack_lists(lists: StarLists, parcel: Parcel, base: int = 0) -> np.ndarray:
     out = np.zeros((), dtype=STAR_LISTS)
     out["n"] = len(lists)
     for name in ("first", "x", "y", "flux", "psf"):
-        out[name] = base + parcel.add(getattr(lists, name))
+        column = getattr(lists, name)  # x, y and flux may be on the device already
+        out[name] = base + parcel.add(column) if isinstance(column, np.ndarray) else address(column)
     return out

@@ -40,6 +40,7 @@ struct SceneJob {
     Structure structure;
     const int32_t* content;    // [n]
     const float* target;       // [n][label], with the masses aimed at
+    const float* gains;        // [cluster][band], factors on the light
     const double* total_mass;  // [cluster], Msun
     float* images;             // [n][band][y][x]: the light; then the noisy sample
     float *present, *labels, *log_snr;
@@ -67,6 +68,13 @@ class Background {
     const float* corner_;
 };
 
+// One band's light of a sample.
+struct Light {
+    float* image;
+    float gain;  // 0: nothing has been drawn
+    CLUSTERCNN_HD float operator()(int p) const { return gain > 0.0f ? image[p] * gain : 0.0f; }
+};
+
 struct SceneMemory {
     double* sums;
     int* counts;
@@ -90,7 +98,7 @@ CLUSTERCNN_DEVICE float structure_variance(const SceneJob& job, const Background
 }
 
 // Sum over a band's pixels of signal^2 / variance.
-CLUSTERCNN_DEVICE double band_power(const SceneJob& job, const Background& background, int band, const float* light, const SceneMemory& memory) {
+CLUSTERCNN_DEVICE double band_power(const SceneJob& job, const Background& background, int band, const Light& light, const SceneMemory& memory) {
     const float seconds = job.noise.seconds[band], fixed = job.noise.fixed[band];
     float median;
     float everywhere = structure_variance(job, background, memory, &median);
@@ -102,9 +110,9 @@ CLUSTERCNN_DEVICE double band_power(const SceneJob& job, const Background& backg
     for (int p = thread(); p < job.size * job.size; p += threads()) {
         float rate = background(p / job.size, p % job.size);
         if (job.mosaics.noisy) rate = rate > median ? rate - median : 0.0f;
-        rate += light[p];
+        rate += light(p);
         const float variance = (rate > 0.0f ? rate : 0.0f) / seconds + everywhere;
-        power += static_cast<double>(light[p] * light[p] / variance);
+        power += static_cast<double>(light(p) * light(p) / variance);
     }
     return sum_of_block(power, memory.sums);
 }
@@ -114,7 +122,7 @@ CLUSTERCNN_DEVICE float exposed(float rate, float seconds, float read_noise, uin
 }
 
 // Light becomes the noisy image, with the random words of expose_cpu.cpp.
-CLUSTERCNN_DEVICE void expose_band(const SceneJob& job, const Background& background, int64_t sample, int band, bool lit, float* image) {
+CLUSTERCNN_DEVICE void expose_band(const SceneJob& job, const Background& background, int64_t sample, int band, const Light& drawn) {
     constexpr int kHalf = kNoiseBlock / 2;
     const int pixels = job.size * job.size, blocks = (pixels + kNoiseBlock - 1) / kNoiseBlock;
     const float seconds = job.noise.seconds[band], sky = job.noise.sky[band], read_noise = job.noise.read_noise[band];
@@ -123,9 +131,9 @@ CLUSTERCNN_DEVICE void expose_band(const SceneJob& job, const Background& backgr
         for (int half = 0; half < 2; ++half) {
             const int p = j / kHalf * kNoiseBlock + j % kHalf + half * kHalf;
             if (p >= pixels) continue;
-            const float light = lit && image[p] > 0.0f ? image[p] : 0.0f, behind = background(p / job.size, p % job.size);
+            const float given = drawn(p), light = given > 0.0f ? given : 0.0f, behind = background(p / job.size, p % job.size);
             const uint32_t photons = words.w[half], reading = words.w[2 + half];
-            image[p] = job.mosaics.noisy ? behind + exposed(light, seconds, 0.0f, photons, reading)
+            drawn.image[p] = job.mosaics.noisy ? behind + exposed(light, seconds, 0.0f, photons, reading)
                                          : exposed(light + behind + sky, seconds, read_noise, photons, reading) - sky;
         }
     }
@@ -150,10 +158,11 @@ CLUSTERCNN_DEVICE void finish_scene(const SceneJob& job) {
     const int32_t content = job.content[sample];
     double power = 0.0;
     for (int band = 0; band < job.bands; ++band) {
-        float* image = job.images + (sample * job.bands + band) * pixels;
+        const float gain = content >= 0 ? job.gains[content * job.bands + band] : content == kConfuser ? 1.0f : 0.0f;
+        const Light light{job.images + (sample * job.bands + band) * pixels, gain};
         const Background background(job, sample, band);
-        if (content >= 0) power += band_power(job, background, band, image, memory);
-        expose_band(job, background, sample, band, content != kNothing, image);
+        if (content >= 0) power += band_power(job, background, band, light, memory);
+        expose_band(job, background, sample, band, light);
     }
     if (thread() == 0) write_truth(job, sample, power);
 }

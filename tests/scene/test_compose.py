@@ -156,6 +156,25 @@ def test_confusers_are_bright_and_only_in_samples_without_a_cluster(survey, prio
     assert ((extra / noise).max(axis=(1, 2, 3)) > 3).mean() > 0.5
 
 
+def test_errors_of_calibration_scale_the_light(survey, prior, renderer, observed):
+    """Each band of each cluster is brighter or fainter by its own factor; the labels are what they were."""
+    dark = replace(observed, data=np.zeros_like(observed.data))
+    off = replace(prior, zero_point=0.3, distance=0.2)
+    plain, scaled = (Scenes(survey, p, renderer, mosaics=[dark], present_fraction=1.0) for p in (prior, off))
+    batch = scaled.batch(0, 60, seed=SEED)
+    np.testing.assert_array_equal(batch.labels, plain.batch(0, 60, seed=SEED).labels)
+    gains = off.gains_at(np.arange(60), seed=SEED, bands=3)
+    exposure = column(survey, "exposure")[:, 0, 0]
+    expected = gains * exposure * np.maximum(clusters(plain, np.arange(60)), 0).sum(axis=(2, 3), dtype=float)
+    found = exposure * batch.images.sum(axis=(2, 3), dtype=float)
+    bright = expected > 100
+    pulls = ((found - expected) / np.sqrt(expected))[bright]
+    # photons: mean 0, variance 1 with a scatter of sqrt((2 + 1 / 100) / N); 5 sigma
+    assert bright.sum() > 60
+    assert abs(pulls.mean()) < 5 / np.sqrt(bright.sum())
+    assert abs(pulls.var() - 1) < 5 * np.sqrt(2.01 / bright.sum())
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -32,8 +32,9 @@ def on_gpu(request):
 
 @pytest.fixture(scope="module")
 def of(survey, prior):
-    """Scenes on some mosaics, drawn as training draws: with smooth light of faint stars."""
+    """Scenes on some mosaics, drawn as training draws: with smooth light of faint stars; and calibration that errs."""
     renderer = Renderer(survey, size=33, settings=RenderSettings(threads=1, faint_fraction=0.1))
+    prior = replace(prior, zero_point=0.1, distance=0.2)
     return lambda *mosaics, **shares: Scenes(survey, prior, renderer, mosaics=mosaics, **shares)
 
 

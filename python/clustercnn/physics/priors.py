@@ -26,7 +26,9 @@ __all__ = ["Prior"]
 # standard deviations, if all stars are binaries: systems are fewer)
 MASS_MARGIN = 0.25
 HALF_TURN = (0.0, 180.0)  # degrees: an ellipse is the same after it
-PRIOR_STREAM = 0x7072696F72  # "prior" in ASCII: keeps these random numbers apart from others of the same seed
+# "prior" and "gain" in ASCII: they keep these random numbers apart from others of the same seed
+PRIOR_STREAM, GAIN_STREAM = 0x7072696F72, 0x6761696E
+_CALIBRATION = ("zero_point", "distance")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Prior:
         metallicity: range of the mass fraction of metals.
         binary_fraction, ellipticity, position_angle, segregation, a_v_scatter: ranges as in ``ClusterParams``; None
             leaves the clusters plain. Without a range of its own the position angle of ellipses is any.
+        zero_point: mag; the calibration of each band errs by up to this much either way, for each cluster anew.
+        distance: mag; the distance modulus errs by up to this much either way.
 
     Raises:
         InvalidInput: a range upside down, or outside what the stellar table holds.
@@ -57,6 +61,8 @@ class Prior:
     position_angle: tuple[float, float] | None = None
     segregation: tuple[float, float] | None = None
     a_v_scatter: tuple[float, float] | None = None
+    zero_point: float = 0.0
+    distance: float = 0.0
 
     def __post_init__(self) -> None:
         given = [name for name in VARIETY if getattr(self, name) is not None]
@@ -65,8 +71,9 @@ class Prior:
             if len(value) != 2 or not value[0] <= value[1] or (name in LABEL_NAMES and value[0] == value[1]):
                 raise InvalidInput(f"prior: {name}: {list(value)}; [low, high] with low < high is allowed")
             object.__setattr__(self, name, (float(value[0]), float(value[1])))
-        if not self.offset >= 0:
-            raise InvalidInput(f"prior: offset: {self.offset!r}; a number of pixels >= 0 is allowed")
+        for name, unit, most in (("offset", "pixels", np.inf), ("zero_point", "mag", 1.0), ("distance", "mag", 1.0)):
+            if not 0 <= (value := getattr(self, name)) <= most:
+                raise InvalidInput(f"prior: {name}: {value!r}; 0 to {most:g} {unit} is allowed")
         table = StellarTable.load()
         _inside("log_age", self.log_age, table.log_age_range)
         _inside("metallicity", self.metallicity, table.z)
@@ -86,9 +93,10 @@ class Prior:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Prior:
         """A prior from the mapping its YAML file holds. Raises ``InvalidInput`` for unknown or missing entries."""
-        needed = tuple(f.name for f in fields(cls) if f.name not in VARIETY)
-        known_keys(values, needed, where="prior", required=True, optional=tuple(VARIETY))
-        return cls(**{k: v if k == "offset" or v is None else tuple(v) for k, v in values.items()})
+        optional = (*VARIETY, *_CALIBRATION)
+        needed = tuple(f.name for f in fields(cls) if f.name not in optional)
+        known_keys(values, needed, where="prior", required=True, optional=optional)
+        return cls(**{k: tuple(v) if isinstance(v, (list, tuple)) else v for k, v in values.items()})
 
     def to_dict(self) -> dict[str, Any]:
         """The plain mapping ``from_dict`` takes, without what is None."""
@@ -144,6 +152,15 @@ class Prior:
         }
         return ClusterParams(*values[:4], gamma=values[4], metallicity=values[5], x=x, y=y, **variety)
 
+    def gains_at(self, numbers: NDArray[np.integer], *, seed: int, bands: int) -> NDArray[np.float32]:
+        """Factors [n, bands] on the light of clusters: what errors of zero points and distance make of it.
+
+        Each row is a function of (seed, the cluster's number) alone.
+        """
+        error = 2 * _uniforms(numbers, seed, columns=1 + bands, stream=GAIN_STREAM) - 1
+        magnitudes = self.distance * error[:, :1] + self.zero_point * error[:, 1:]
+        return (10.0 ** (-0.4 * magnitudes)).astype(np.float32)
+
 
 def _inside(name: str, given: tuple[float, float], table: NDArray[np.float64] | tuple[float, float]) -> None:
     low, high = float(np.min(table)), float(np.max(table))
@@ -151,6 +168,8 @@ def _inside(name: str, given: tuple[float, float], table: NDArray[np.float64] | 
         raise InvalidInput(f"prior: {name}: {list(given)} is outside the stellar table; {low:g} to {high:g} is allowed")
 
 
-def _uniforms(numbers: NDArray[np.integer], seed: int, *, columns: int) -> NDArray[np.float64]:
+def _uniforms(
+    numbers: NDArray[np.integer], seed: int, *, columns: int, stream: int = PRIOR_STREAM
+) -> NDArray[np.float64]:
     """[n, columns] uniform in [0, 1)."""
-    return (random_words(seed, PRIOR_STREAM, numbers, columns=columns) >> np.uint64(11)) * 2.0**-53
+    return (random_words(seed, stream, numbers, columns=columns) >> np.uint64(11)) * 2.0**-53

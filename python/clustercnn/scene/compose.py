@@ -123,6 +123,7 @@ class Scenes:
         chosen = numbers.with_cluster
         indices = first + chosen
         mass = self.renderer.fill(signal, numbers.params, numbers.confusers, numbers.rows, seed=seed, indices=indices)
+        signal[chosen] *= numbers.gains[:, :, None, None]
         if chosen.size:
             variance = self._variance(out.images[chosen], signal[chosen])
             with np.errstate(divide="ignore"):  # a cluster may have no stars, or no light: its S/N is 0
@@ -150,7 +151,8 @@ class Scenes:
             rows = uniforms(seed, "confuser", first=first, n=n, k=COLUMNS)[confused]
             psf = self.renderer.psf_numbers(first + confused, seed=seed)
             stars = self._pool.draw(rows, size=self.size, psf=psf)
-        return SceneNumbers(seed, first, self.backgrounds.places(u[:, 2:5]), chosen, params, confused, stars)
+        gains = self.prior.gains_at(first + chosen, seed=seed, bands=len(self.bands))
+        return SceneNumbers(seed, first, self.backgrounds.places(u[:, 2:5]), chosen, params, gains, confused, stars)
 
     def _variance(self, background: NDArray[np.float32], signal: NDArray[np.float32]) -> NDArray[np.float32]:
         """Pixel variance of rates, in the memory of ``background``: photons, read noise, the background's structure.

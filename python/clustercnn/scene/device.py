@@ -84,5 +84,5 @@ class DeviceScenes:
             seed=numbers.seed,
             indices=numbers.first + numbers.with_cluster,
         )
-        truth = SceneTruth(numbers.seed, numbers.first, vars(numbers.crops), content, numbers.labels)
+        truth = SceneTruth(numbers.seed, numbers.first, vars(numbers.crops), content, numbers.labels, numbers.gains)
         self._finisher.finish(truth, mass, out)

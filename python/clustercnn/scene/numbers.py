@@ -27,6 +27,7 @@ class SceneNumbers:
         crops: [n] their backgrounds.
         with_cluster: int64 [clusters], which of the n have a cluster.
         params: of those clusters; None without any.
+        gains: float32 [clusters, band], factors on their light; see ``Prior.gains_at``.
         with_confuser: int64 [confusers], which have a confuser.
         confusers: their stars.
     """
@@ -36,6 +37,7 @@ class SceneNumbers:
     crops: Crops
     with_cluster: NDArray[np.int64]
     params: ClusterParams | None
+    gains: NDArray[np.float32]
     with_confuser: NDArray[np.int64]
     confusers: StarLists
 

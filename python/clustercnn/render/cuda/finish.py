@@ -33,6 +33,7 @@ class SceneTruth:
         crops: int32 [n] by name: mosaic, y, x, code.
         content: int32 [n]: the cluster's number among the batch's clusters, ``CONFUSER``, or ``NOTHING``.
         target: float32 [n, 4] labels with the mass aimed at; NaN without a cluster.
+        gains: float32 [clusters, band], factors on the clusters' light.
     """
 
     seed: int
@@ -40,6 +41,7 @@ class SceneTruth:
     crops: Mapping[str, NDArray[np.int32]]
     content: NDArray[np.int32]
     target: NDArray[np.float32]
+    gains: NDArray[np.float32]
 
 
 class SceneFinisher:
@@ -94,7 +96,8 @@ class SceneFinisher:
             for group, arrays in (("crops", truth.crops), ("noise", self._noise)):
                 for name, array in arrays.items():
                     job[group][name] = base + parcel.add(array)
-            job["content"], job["target"] = base + parcel.add(truth.content), base + parcel.add(truth.target)
+            for name in ("content", "target", "gains"):
+                job[name] = base + parcel.add(getattr(truth, name))
             job["total_mass"] = address(total_mass)
             for name in ("images", "present", "labels", "log_snr"):
                 job[name] = address(getattr(out, name))

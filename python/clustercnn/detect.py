@@ -29,9 +29,16 @@ def check(config: Mapping[str, Any]) -> None:
 def detect(config: Mapping[str, Any]) -> None:
     """Slide the network over images; write the candidates and the map, if wanted; see ``conf/detect.yaml``."""
     check(config)
-    from clustercnn.inference import Predictor, SearchSettings, grid_points, read_images, search, write_table
+    from clustercnn.inference import NewPrior, Predictor, SearchSettings, grid_points, read_images, search, write_table
     from clustercnn.inference.catalogues import Catalogue
-    from clustercnn.inference.results import TABLE_SUFFIXES, check_samples, results_table, table_meta
+    from clustercnn.inference.results import (
+        TABLE_SUFFIXES,
+        check_samples,
+        few_draws,
+        prior_meta,
+        results_table,
+        table_meta,
+    )
     from clustercnn.inference.tiling import write_map
     from clustercnn.progress import progress_bar
     from clustercnn.scene.files import check_output_file
@@ -41,7 +48,10 @@ def detect(config: Mapping[str, Any]) -> None:
     check_samples(out, config["samples"])
     chart = config["map"] and check_output_file(config["map"], suffixes=(".fits",), overwrite=config["overwrite"])
     draws = max(config["draws"], config["samples"])
-    predictor = Predictor.load(config["model"]["path"], device=config["device"], batch=config["batch"], draws=draws)
+    prior = NewPrior.from_dict(config["prior"])
+    predictor = Predictor.load(
+        config["model"]["path"], device=config["device"], batch=config["batch"], draws=draws, prior=prior
+    )
     mosaic = read_images(predictor, config["images"])
     with progress_bar("stamps", grid_points(mosaic.valid.shape, settings.stride, predictor.size)) as progress:
         candidates, presence = search(predictor, mosaic, settings, progress=progress)
@@ -49,12 +59,13 @@ def detect(config: Mapping[str, Any]) -> None:
     posterior, flags = predictor.predict_mosaic(
         mosaic, catalogue.x, catalogue.y, samples=config["samples"], seed=config["seed"]
     )
-    source = {"search": dict(config["search"]), "seed": config["seed"]}
+    source = {"search": dict(config["search"]), "seed": config["seed"], **prior_meta(prior)}
     meta = table_meta(predictor.artefact, images=config["images"], **source)
     if chart:
         write_map(chart, presence, mosaic, stride=settings.stride, size=predictor.size)
     write_table(results_table(catalogue, posterior, flags, meta=meta), out)
-    print(f"{out}: {len(catalogue)} candidates", flush=True)  # noqa: T201  (the command line's voice)
+    few = few_draws(flags)
+    print(f"{out}: {len(catalogue)} candidates{few}", flush=True)  # noqa: T201  (the command line's voice)
 
 
 def main() -> None:

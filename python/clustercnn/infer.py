@@ -29,16 +29,19 @@ def check(config: Mapping[str, Any]) -> None:
 def infer(config: Mapping[str, Any]) -> None:
     """Read a model, images and a catalogue; write the table of answers; see ``conf/infer.yaml``."""
     check(config)
-    from clustercnn.inference import Predictor, read_catalogue, read_images, results_table, write_table
+    from clustercnn.inference import NewPrior, Predictor, read_catalogue, read_images, results_table, write_table
     from clustercnn.inference.images import check_bands
-    from clustercnn.inference.results import TABLE_SUFFIXES, check_samples, table_meta
+    from clustercnn.inference.results import TABLE_SUFFIXES, check_samples, few_draws, prior_meta, table_meta
     from clustercnn.progress import progress_bar
     from clustercnn.scene.files import check_output_file
 
     out = check_output_file(config["out"], suffixes=TABLE_SUFFIXES, overwrite=config["overwrite"])
     check_samples(out, config["samples"])
     draws = max(config["draws"], config["samples"])
-    predictor = Predictor.load(config["model"]["path"], device=config["device"], batch=config["batch"], draws=draws)
+    prior = NewPrior.from_dict(config["prior"])
+    predictor = Predictor.load(
+        config["model"]["path"], device=config["device"], batch=config["batch"], draws=draws, prior=prior
+    )
     check_bands(predictor, config["images"])
     catalogue = read_catalogue(config["catalogue"], origin=config["origin"], columns=config["columns"])
     mosaic = read_images(predictor, config["images"])
@@ -47,10 +50,11 @@ def infer(config: Mapping[str, Any]) -> None:
         posterior, flags = predictor.predict_mosaic(
             mosaic, catalogue.x, catalogue.y, samples=config["samples"], seed=config["seed"], progress=progress
         )
-    source = {"catalogue": Path(config["catalogue"]).name, "seed": config["seed"]}
+    source = {"catalogue": Path(config["catalogue"]).name, "seed": config["seed"], **prior_meta(prior)}
     meta = table_meta(predictor.artefact, images=config["images"], **source)
     write_table(results_table(catalogue, posterior, flags, meta=meta), out)
-    print(f"{out}: {len(catalogue)} candidates", flush=True)  # noqa: T201  (the command line's voice)
+    few = few_draws(flags)
+    print(f"{out}: {len(catalogue)} candidates{few}", flush=True)  # noqa: T201  (the command line's voice)
 
 
 def main() -> None:

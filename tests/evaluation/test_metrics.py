@@ -116,15 +116,18 @@ def test_range_of_the_paper():
     assert paper_range(labels).tolist() == [True, False, False, False, False, False]
 
 
+def some_of(held, rows):
+    parts = (held.present, held.labels, held.log_snr, held.posterior, held.joint_rank)
+    return type(held)(*(part[rows] for part in parts), held.examples)
+
+
 def test_a_set_without_clusters_or_without_empty_stamps(toy):
     held = infer_held_out(toy.predictor(), toy.scenes, n=30, seed=4)
     rows = held.present < 0.5
-    nothing = type(held)(held.present[rows], held.labels[rows], held.log_snr[rows], held.posterior[rows], held.examples)
+    nothing = some_of(held, rows)
     found = metrics(nothing, prior_entropy=1.0)
     assert (found["nll"], found["nll_gain"], found["presence"]["auc"]) == (None, None, None)
-    only = type(held)(
-        held.present[~rows], held.labels[~rows], held.log_snr[~rows], held.posterior[~rows], held.examples
-    )
+    only = some_of(held, ~rows)
     assert metrics(only, prior_entropy=1.0)["presence"]["auc"] is None
 
 

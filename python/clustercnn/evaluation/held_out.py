@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clustercnn.errors import InvalidInput
+from clustercnn.evaluation.tarp import tarp_ranks
 from clustercnn.inference import Posterior
+from clustercnn.scene.counters import uniforms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,13 +47,15 @@ class HeldOut:
     """Truth and answers of n mocks.
 
     ``present`` [n] is 0 or 1, ``labels`` [n, 4] and ``log_snr`` [n] are NaN when absent, ``posterior`` has ``rank``
-    and ``log_prob`` filled; ``examples`` are the first few with a cluster.
+    and ``log_prob`` filled; ``joint_rank`` [n] is that of ``tarp_ranks``, about points drawn from the labels' bounds;
+    ``examples`` are the first few with a cluster.
     """
 
     present: NDArray[np.float32]
     labels: NDArray[np.float32]
     log_snr: NDArray[np.float32]
     posterior: Posterior
+    joint_rank: NDArray[np.float64]
     examples: Examples
 
     def __len__(self) -> int:
@@ -96,10 +100,20 @@ def infer_held_out(
         some = np.flatnonzero(batch.present > 0.5)[:missing]
         missing -= len(some)
         kept.append((images[some], labels[some], np.array(batch.log_snr)[some], answer.samples[some]))
-        truth.append((np.array(batch.present), labels, np.array(batch.log_snr)))
+        joint = _joint_ranks(answer.samples, labels, predictor.label_bounds, seed=seed, first=first)
+        truth.append((np.array(batch.present), labels, np.array(batch.log_snr), joint))
         answers.append(answer.without_samples())
         if progress is not None:
             progress(len(images))
-    present, labels, log_snr = (np.concatenate(part) for part in zip(*truth, strict=True))
+    present, labels, log_snr, joint_rank = (np.concatenate(part) for part in zip(*truth, strict=True))
     whole = Examples(*(np.concatenate(part) for part in zip(*kept, strict=True)))
-    return HeldOut(present, labels, log_snr, Posterior.concatenate(answers), whole)
+    return HeldOut(present, labels, log_snr, Posterior.concatenate(answers), joint_rank, whole)
+
+
+def _joint_ranks(
+    samples: NDArray[np.float32], labels: NDArray[np.float32], bounds: NDArray[np.float64], *, seed: int, first: int
+) -> NDArray[np.float64]:
+    """``tarp_ranks`` about a point for each mock that is a function of (seed, the mock's number) alone."""
+    widths = bounds[:, 1] - bounds[:, 0]
+    reference = bounds[:, 0] + widths * uniforms(seed, "reference", first=first, n=len(labels), k=len(bounds))
+    return tarp_ranks(samples, labels, reference, widths=widths)

@@ -20,14 +20,24 @@ if TYPE_CHECKING:
 
     from clustercnn.evaluation.held_out import HeldOut
 
-__all__ = ["auc", "bias", "completeness_at", "coverage", "metrics", "paper_range", "scatter", "threshold_at"]
+__all__ = [
+    "BRIGHT_SNR",
+    "auc",
+    "bias",
+    "completeness_at",
+    "coverage",
+    "metrics",
+    "paper_range",
+    "scatter",
+    "threshold_at",
+]
 
 _ONE_SIGMA = 0.682689
 _TWO_SIGMA = 0.954500
 # Where Paper II (arXiv:1911.10059) reports reliable results: age <= 100 Myr, A_V 0-3 mag, mass 3e3-3e5 Msun,
 # half-light radius 0.04-0.4 arcsec; in the order of LABEL_NAMES
 PAPER_RANGE = np.array([[-np.inf, 8.0], [np.log10(3e3), np.log10(3e5)], [0.0, 3.0], [np.log10(0.04), np.log10(0.4)]])
-_BRIGHT_SNR = 10.0
+BRIGHT_SNR = 10.0
 _FPR = 0.01
 
 
@@ -93,7 +103,7 @@ def paper_range(labels: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def metrics(held: HeldOut, *, prior_entropy: float, data_wait: float | None = None) -> dict[str, Any]:
-    """All numbers of ``metrics.json``.
+    """Numbers of ``metrics.json``; ``report.evaluate_artefact`` adds calibration and detection.
 
     ``nll`` is the mean of -log q(true labels | image) in nats over mocks with a cluster, without those whose realised
     mass fell outside the posterior's range, where the density is zero by construction; ``nll_gain`` is
@@ -125,7 +135,7 @@ def _metrics_of(held: HeldOut, chosen: NDArray[np.bool_], prior_entropy: float) 
     nll = float(-np.mean(within, dtype=np.float64)) if within.size else None
     off_snr = (answers.log_snr - held.log_snr)[chosen]
     score, background = answers.presence[chosen], answers.presence[absent]
-    bright = held.log_snr[chosen] > np.log10(_BRIGHT_SNR)
+    bright = held.log_snr[chosen] > np.log10(BRIGHT_SNR)
     return {
         "n": int(np.count_nonzero(chosen | absent)),
         "nll": nll,

@@ -23,18 +23,27 @@ __all__ = ["plot_calibration"]
 def plot_calibration(held: HeldOut, path: Path) -> None:
     """Above: measured minus nominal coverage of central intervals. Below: rank histograms. Grey: 95 % of pure chance.
 
+    The last column judges all four labels together, by the ranks of ``tarp_ranks``: there "coverage" is the share of
+    ranks below a level.
+
     Args:
         held: mocks with truth and answers.
         path: PNG to write.
     """
-    rank = held.posterior.rank[held.present > 0.5]
-    made, axes = figure(2, 4, width=11.0, height=5.6, sharey="row")
+    present = held.present > 0.5
+    rank, joint = held.posterior.rank[present], held.joint_rank[present]
+    made, axes = figure(2, 5, width=13.0, height=5.6, sharey="row")
     bins = int(np.clip(len(rank) // 50, 5, 20))
     with saving(path, made):
         for k, label in enumerate(LABELS):
             _coverage(axes[0, k], rank[:, k])
             axes[0, k].set_title(label.latex)
             _ranks(axes[1, k], rank[:, k], bins)
+        # a share of ranks below a level is what the coverage of ranks about a half is to central intervals
+        _coverage(axes[0, 4], 0.5 + 0.5 * joint)
+        _ranks(axes[1, 4], joint, bins)
+        axes[0, 4].set(title="all four together", xlabel="level")
+        axes[1, 4].set_xlabel("share of draws nearer a random point")
         axes[0, 0].set_ylabel("measured - nominal coverage")
         axes[1, 0].set_ylabel("relative frequency")
         made.suptitle(f"Calibration of the posterior, {len(rank)} held-out mock clusters", fontsize=10)

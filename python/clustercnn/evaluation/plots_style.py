@@ -40,10 +40,29 @@ _STYLE = {
 }
 
 
-def figure(rows: int, columns: int, *, width: float, height: float, **kwargs: Any) -> tuple[Figure, NDArray[Any]]:
-    """A figure without a window, and its axes [rows, columns]; size in inches, ``kwargs`` for ``Figure.subplots``."""
+def figure(
+    rows: int,
+    columns: int,
+    *,
+    width: float,
+    height: float,
+    margins: tuple[float, ...] | None = None,
+    **kwargs: Any,
+) -> tuple[Figure, NDArray[Any]]:
+    """A figure without a window, and its axes [rows, columns].
+
+    Args:
+        rows, columns: of panels.
+        width, height: inches.
+        margins: left, right, bottom, top, wspace, hspace of ``GridSpec``; None lets the panels find their places, which
+            takes seconds where there are many with colour bars.
+        kwargs: for ``Figure.subplots``.
+    """
+    if margins is not None:
+        names = ("left", "right", "bottom", "top", "wspace", "hspace")
+        kwargs["gridspec_kw"] = dict(zip(names, margins, strict=True))
     with mpl.rc_context(_STYLE):
-        made = Figure(figsize=(width, height), layout="constrained")
+        made = Figure(figsize=(width, height), layout="constrained" if margins is None else None)
         FigureCanvasAgg(made)
         axes = made.subplots(rows, columns, squeeze=False, **kwargs)
     return made, axes

@@ -13,6 +13,8 @@ from clustercnn.inference.posterior import Posterior as Posterior
 from clustercnn.inference.predict import Predictor as Predictor
 from clustercnn.inference.results import results_table as results_table
 from clustercnn.inference.results import write_table as write_table
+from clustercnn.inference.reweight import NewPrior as NewPrior
+from clustercnn.inference.reweight import resample as resample
 from clustercnn.inference.stamps import cut_stamps as cut_stamps
 from clustercnn.inference.tiling import Candidates as Candidates
 from clustercnn.inference.tiling import SearchSettings as SearchSettings
@@ -26,6 +28,7 @@ __all__ = [
     "Catalogue",
     "Flag",
     "LoadedArtefact",
+    "NewPrior",
     "Posterior",
     "Predictor",
     "SearchSettings",
@@ -37,6 +40,7 @@ __all__ = [
     "presence_map",
     "read_catalogue",
     "read_images",
+    "resample",
     "results_table",
     "search",
     "write_table",

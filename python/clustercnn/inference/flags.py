@@ -30,6 +30,7 @@ FLAGS = (
     Flag("LOW_SNR", 64, "the predicted S/N is below 5"),
     Flag("LOW_PRESENCE", 128, "the probability that a cluster is there is below 0.5"),
     Flag("NEAR_PRIOR_EDGE", 256, "the 16 or 84 % point of a label lies within 2 % of the end of its prior range"),
+    Flag("FEW_DRAWS", 512, "weighting to another prior left fewer than 100 effective draws; raise draws"),
 )
 _BITS = {flag.name: flag.bit for flag in FLAGS}
 

@@ -30,6 +30,7 @@ class Posterior:
         samples: draws from the joint posterior [n, k, 4], or None.
         log_prob: log density of the true labels, nats [n]; NaN where there is no truth; None when not asked for.
         rank: share of the draws below the true label [n, 4], in (0, 1); NaN and None as above.
+        ess: how many independent draws the summaries rest on [n], when they are weighted to another prior, or None.
     """
 
     presence: NDArray[np.float32]
@@ -42,6 +43,7 @@ class Posterior:
     samples: NDArray[np.float32] | None = None
     log_prob: NDArray[np.float32] | None = None
     rank: NDArray[np.float32] | None = None
+    ess: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.presence)

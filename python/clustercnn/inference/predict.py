@@ -11,6 +11,7 @@ from clustercnn.errors import InvalidInput
 from clustercnn.inference.artefact import LoadedArtefact, load_artefact
 from clustercnn.inference.posterior import Posterior, summarise
 from clustercnn.inference.results import posterior_flags
+from clustercnn.inference.reweight import NewPrior, resample
 from clustercnn.inference.stamps import NO_VALUES, cut_stamps
 from clustercnn.labels import LABEL_NAMES
 
@@ -35,9 +36,12 @@ class Predictor:
         batch: images per pass through the network.
         draws: posterior draws behind the median, the quantiles and the covariance. Their Monte-Carlo error is about
             1.3 / sqrt(draws) of the posterior's width for the median.
+        prior: replaces training's prior in all that rests on draws; None keeps it.
     """
 
-    def __init__(self, artefact: LoadedArtefact, *, batch: int = 64, draws: int = 1000) -> None:
+    def __init__(
+        self, artefact: LoadedArtefact, *, batch: int = 64, draws: int = 1000, prior: NewPrior | None = None
+    ) -> None:
         if batch < 1:
             raise InvalidInput(f"batch: {batch}; 1 or more are allowed")
         if draws < 2:
@@ -45,9 +49,18 @@ class Predictor:
         self.artefact = artefact
         self.batch = batch
         self.draws = draws
+        self.prior = prior
 
     @classmethod
-    def load(cls, path: str | Path, *, device: str = "auto", batch: int = 64, draws: int = 1000) -> Predictor:
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        device: str = "auto",
+        batch: int = 64,
+        draws: int = 1000,
+        prior: NewPrior | None = None,
+    ) -> Predictor:
         """The predictor of a ``model.ts`` file.
 
         Args:
@@ -55,13 +68,14 @@ class Predictor:
             device: "auto" (CUDA when there is one), "cpu", "cuda" or "cuda:1".
             batch: images per pass through the network.
             draws: posterior draws behind each summary.
+            prior: see the class.
 
         Raises:
             DataFileError: the file is missing, or is not an artefact that this version reads.
             InvalidInput: ``batch`` or ``draws`` out of range.
             MissingBackend: a device that is not there.
         """
-        return cls(load_artefact(path, device=device), batch=batch, draws=draws)
+        return cls(load_artefact(path, device=device), batch=batch, draws=draws, prior=prior)
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -100,7 +114,8 @@ class Predictor:
             samples: how many of the posterior draws to keep, at most ``draws``.
             seed: of the posterior draws; those of image i are a function of (seed, first + i) alone.
             first: index of the first image.
-            truth: true labels [n, 4]; fills ``log_prob`` and ``rank`` of the result; rows of NaN have none.
+            truth: true labels [n, 4]; fills ``log_prob`` (under training's prior) and ``rank`` of the result; rows of
+                NaN have none.
             progress: called with the number of images of each finished batch.
 
         Raises:
@@ -196,7 +211,9 @@ class Predictor:
     ) -> Posterior:
         presence, log_snr, context = self.artefact.encode(images)
         draws = self.artefact.sample(context, self.draws, seed, first).cpu().numpy()
-        log_prob = rank = None
+        log_prob = rank = ess = None
+        if self.prior is not None:
+            draws, ess = resample(draws, self.prior.log_weights(draws), seed=seed, first=first)
         if truth is not None:
             known = torch.isfinite(truth).all(dim=1)
             safe = torch.where(known[:, None], truth, torch.as_tensor(self.label_bounds.mean(axis=1)).to(truth))
@@ -211,6 +228,7 @@ class Predictor:
             samples=draws[:, :samples].copy() if samples else None,
             log_prob=log_prob,
             rank=rank,
+            ess=ess,
         )
 
     def _images(self, images: ArrayLike) -> torch.Tensor:
@@ -235,7 +253,7 @@ class Predictor:
 
 def _blank(answer: Posterior, empty: NDArray[np.bool_]) -> Posterior:
     """The same answers with NaN in the rows of ``empty``."""
-    for name in ("presence", "log_snr", "median", "q16", "q84", "mean", "covariance", "samples"):
+    for name in ("presence", "log_snr", "median", "q16", "q84", "mean", "covariance", "samples", "ess"):
         values = getattr(answer, name)
         if values is not None:
             values[empty] = np.nan

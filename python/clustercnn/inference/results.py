@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from clustercnn.errors import InvalidInput
 from clustercnn.inference.flags import FLAGS, flag_bit
+from clustercnn.inference.reweight import LEAST_ESS
 from clustercnn.inference.stamps import NO_VALUES
 from clustercnn.labels import LABEL_NAMES, LABELS
 from clustercnn.scene.files import replacing
@@ -22,8 +24,18 @@ if TYPE_CHECKING:
     from clustercnn.inference.artefact import LoadedArtefact
     from clustercnn.inference.catalogues import Catalogue
     from clustercnn.inference.posterior import Posterior
+    from clustercnn.inference.reweight import NewPrior
 
-__all__ = ["TABLE_SUFFIXES", "check_samples", "posterior_flags", "results_table", "table_meta", "write_table"]
+__all__ = [
+    "TABLE_SUFFIXES",
+    "check_samples",
+    "few_draws",
+    "posterior_flags",
+    "prior_meta",
+    "results_table",
+    "table_meta",
+    "write_table",
+]
 
 _FORMATS = {".ecsv": "ascii.ecsv", ".fits": "fits", ".h5": "hdf5", ".hdf5": "hdf5"}
 TABLE_SUFFIXES = tuple(_FORMATS)
@@ -51,7 +63,7 @@ def check_samples(path: Path, samples: int) -> None:
 
 
 def posterior_flags(posterior: Posterior, bounds: NDArray[np.float64]) -> NDArray[np.int32]:
-    """LOW_SNR, LOW_PRESENCE and NEAR_PRIOR_EDGE [n]; ``bounds`` [4, 2] are the ends of the labels' ranges."""
+    """Flags that the answers themselves raise [n]; ``bounds`` [4, 2] are the ends of the labels' ranges."""
     flags = np.zeros(len(posterior), np.int32)
     low, high = bounds[:, 0], bounds[:, 1]
     margin = _EDGE_SHARE * (high - low)
@@ -59,6 +71,8 @@ def posterior_flags(posterior: Posterior, bounds: NDArray[np.float64]) -> NDArra
     flags[posterior.log_snr < np.log10(_LOW_SNR)] |= flag_bit("LOW_SNR")
     flags[posterior.presence < _LOW_PRESENCE] |= flag_bit("LOW_PRESENCE")
     flags[near] |= flag_bit("NEAR_PRIOR_EDGE")
+    if posterior.ess is not None:
+        flags[posterior.ess < LEAST_ESS] |= flag_bit("FEW_DRAWS")
     return flags
 
 
@@ -75,14 +89,25 @@ def table_meta(artefact: LoadedArtefact, *, images: Mapping[str, Any], **more: A
     }
 
 
+def prior_meta(prior: NewPrior | None) -> dict[str, Any]:
+    """What the header says of a prior that replaced training's."""
+    return {} if prior is None else {"prior": {k: v for k, v in asdict(prior).items() if v is not None}}
+
+
+def few_draws(flags: NDArray[np.int32]) -> str:
+    """What a command adds to its last line when weighting to another prior left few draws."""
+    few = int(np.count_nonzero(flags & flag_bit("FEW_DRAWS")))
+    return f"; {few} of them rest on fewer than {LEAST_ESS:.0f} effective draws, raise draws" if few else ""
+
+
 def results_table(
     catalogue: Catalogue, posterior: Posterior, flags: NDArray[np.int32], *, meta: Mapping[str, Any]
 ) -> Table:
     """One row per candidate of the catalogue, in its order.
 
     Columns: ``id, ra, dec, x, y, presence, snr``; for each label ``<label>`` (median), ``<label>_q16``,
-    ``<label>_q84``; ``cov_<a>_<b>`` of the posterior, in the product of the labels' units; ``flags``; and
-    ``samples`` [k, label] when the posterior has them. Rows without values hold NaN.
+    ``<label>_q84``; ``cov_<a>_<b>`` of the posterior, in the product of the labels' units; ``ess`` when the prior is
+    not training's; ``flags``; and ``samples`` [k, label] when the posterior has them. Rows without values hold NaN.
 
     Args:
         catalogue: candidates with pixel positions.
@@ -116,6 +141,8 @@ def results_table(
         for j, b in enumerate(LABEL_NAMES[: i + 1]):
             text = f"posterior covariance, ({LABELS[i].unit})*({LABELS[j].unit})"
             add(f"cov_{b}_{a}", posterior.covariance[:, i, j], None, text)
+    if posterior.ess is not None:
+        add("ess", posterior.ess, None, "effective number of posterior draws after weighting to another prior")
     table["flags"] = Column(flags, description="sum of the bits named in the header")
     if posterior.samples is not None:
         add("samples", posterior.samples, None, f"posterior samples [sample, label], labels {', '.join(LABEL_NAMES)}")

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["check_seed", "generator", "uniforms"]
 
-_STREAMS = ("sample", "confuser", "field", "mosaic")  # the order is part of what a seed means: append only
+_STREAMS = (
+    "sample",
+    "confuser",
+    "field",
+    "mosaic",
+    "reference",
+    "resample",
+)  # the order is part of what a seed means: append only
 
 
 def check_seed(seed: int) -> int:

@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from clustercnn.evaluation import (
+    HeldOut,
     brier_score,
     calibration,
     detection,
@@ -17,6 +18,7 @@ from clustercnn.evaluation import (
     tarp_ranks,
 )
 from clustercnn.evaluation.plots_maps import cell_map
+from clustercnn.inference import Posterior
 from clustercnn.labels import LABEL_NAMES
 
 N = 4000
@@ -47,16 +49,34 @@ def test_exact_posteriors_are_calibrated(held):
     assert found["joint"]["p"] > 1e-3
 
 
-def test_thirds_are_thirds(held):
-    present = held.present > 0.5
-    found = calibration(held, present)
+def exact(n=6000):
+    """Labels with a Gaussian prior, images that tell them with errors of several sizes: the posterior is known."""
+    rng = np.random.default_rng(5)
+    labels, log_snr = rng.standard_normal((n, 4)), rng.uniform(0, 2, n)
+    error = 10 ** (0.3 - 0.5 * log_snr)[:, None]
+    variance = 1 / (1 + 1 / error**2)
+    mean = variance / error**2 * (labels + error * rng.standard_normal((n, 4)))
+    ends = dict.fromkeys(("median", "q16", "q84", "mean"), mean)
+    answers = Posterior(
+        presence=np.ones(n), log_snr=log_snr, **ends, covariance=np.zeros((n, 4, 4)),
+        rank=norm.cdf((labels - mean) / np.sqrt(variance)),
+    )  # fmt: skip
+    return HeldOut(np.ones(n), labels, log_snr, answers, rng.random(n), None)
+
+
+def test_thirds_are_calibrated_where_the_posterior_is():
+    held = exact()
+    found = calibration(held, held.present > 0.5)
     assert list(found["thirds"]) == [*LABEL_NAMES, "log_snr"]
     for rows in found["thirds"].values():
-        assert sum(row["n"] for row in rows) == found["n"]
-        assert max(row["n"] for row in rows) - min(row["n"] for row in rows) <= 2
+        assert [row["n"] for row in rows] == [2000] * 3
         assert rows[0]["range"][1] == rows[1]["range"][0]
         for row in rows:
-            assert row["parameters"]["a_v"]["off"] < 1.95 / np.sqrt(row["n"]) + 0.005
+            # sixty distances: once in ten thousand times beyond 2.2 / sqrt(n)
+            assert max(part["off"] for part in row["parameters"].values()) < 2.2 / np.sqrt(row["n"])
+    # what thirds in the true values would say of this exact posterior
+    oldest = held.labels[:, 0] > np.quantile(held.labels[:, 0], 2 / 3)
+    assert calibration(held, oldest)["parameters"]["log_age"]["off"] > 2.2 / np.sqrt(2000)
 
 
 @pytest.mark.parametrize(("stretch", "sign"), [(0.5, -1), (2.0, 1)])

@@ -26,7 +26,7 @@ def gaussian(mean, sigma, *, n=3):
     ],
 )
 def test_a_tilted_gaussian_is_a_gaussian_elsewhere(prior, label, tilt):
-    """exp(t x) times a Gaussian is a Gaussian whose mean moved by t sigma^2, of the same width; ESS = K exp(-t^2 s^2)."""
+    """exp(t x) times a Gaussian is a Gaussian whose mean moved by t s^2, of the same width s; ESS = K exp(-t^2 s^2)."""
     mean, sigma = np.array([7.5, 4.0, 1.2, -0.8]), 0.15
     draws = gaussian(mean, sigma)
     found, ess = resample(draws, prior.log_weights(draws), seed=3, first=0)
@@ -67,7 +67,7 @@ def test_one_draw_with_all_the_weight():
 def test_options():
     assert NewPrior.from_dict(dict.fromkeys(("age_slope", "mass_slope", "size_slope", "a_v_scale"))) is None
     assert NewPrior.from_dict({"mass_slope": -2}) == NewPrior(mass_slope=-2.0)
-    with pytest.raises(InvalidInput, match="prior.a_v_scale: 0.0; a value above 0"):
+    with pytest.raises(InvalidInput, match=r"prior\.a_v_scale: 0.0; a value above 0"):
         NewPrior(a_v_scale=0.0)
     with pytest.raises(InvalidInput, match=r"prior\.mass_slope: 11; -10 to 10 is allowed"):
         NewPrior(mass_slope=11)

@@ -30,7 +30,7 @@ def calibration(held: HeldOut, chosen: NDArray[np.bool_]) -> dict[str, Any]:
     Kolmogorov-Smirnov test of simulation-based calibration (arXiv:1804.06788). ``joint`` has ``off`` and ``p`` of all
     four labels together, see ``tarp_ranks``. ``chance`` is what ``off`` stays below in 95 % of all cases for a
     calibrated posterior, 1.358 / sqrt(n). ``thirds`` repeats ``n``, ``chance`` and every ``off`` for the lowest, middle
-    and highest third of the mocks in each true label and in S/N, with the range of that quantity.
+    and highest third of the mocks in each label and in S/N as inferred, with the range of that quantity.
     """
     whole = _judged(held, chosen)
     parts = {
@@ -46,11 +46,16 @@ def calibration(held: HeldOut, chosen: NDArray[np.bool_]) -> dict[str, Any]:
 def thirds(
     held: HeldOut, name: str, chosen: NDArray[np.bool_]
 ) -> Iterator[tuple[tuple[float, float], NDArray[np.bool_]]]:
-    """The lowest, middle and highest third of the chosen clusters in a true label or "log_snr": its range, and which.
+    """The lowest, middle and highest third of the chosen clusters in a posterior median or in predicted log S/N.
 
-    Nothing where fewer than three have a value.
+    Not in the true values: of the clusters that are truly oldest, even an exact posterior holds some too young and none
+    too old. Whatever is chosen by what the image tells, a calibrated posterior stays calibrated.
+
+    Yields:
+        The range of the quantity, and which clusters [n]; nothing where there are fewer than three.
     """
-    values = held.log_snr if name == "log_snr" else held.labels[:, LABEL_NAMES.index(name)]
+    answers = held.posterior
+    values = answers.log_snr if name == "log_snr" else answers.median[:, LABEL_NAMES.index(name)]
     known = chosen & np.isfinite(values)
     if known.sum() < 3:
         return

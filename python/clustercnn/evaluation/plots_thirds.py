@@ -25,6 +25,8 @@ _LEAST = 30  # mocks in a third, of which a curve is drawn
 def plot_thirds(held: HeldOut, path: Path) -> None:
     """Measured minus nominal coverage of each label (columns) for thirds in each label and in S/N (rows).
 
+    Thirds are of what is inferred, see ``calibration_report.thirds``.
+
     Grey: 95 % of pure chance in a third.
 
     Args:
@@ -48,7 +50,7 @@ def plot_thirds(held: HeldOut, path: Path) -> None:
                 panel.fill_between(levels, low - levels, high - levels, color="0.85", lw=0, zorder=0)
                 panel.axhline(0.0, color="black", lw=0.8, ls="--")
             if axes[row, 0].get_legend_handles_labels()[0]:
-                axes[row, 0].legend(title=f"true {title}", loc="lower left", fontsize=6, title_fontsize=7)
+                axes[row, 0].legend(title=f"inferred {title}", loc="lower left", fontsize=6, title_fontsize=7)
             axes[row, 0].set_ylabel("measured - nominal")
         axes[0, 0].set(xlim=(0, 1), ylim=(-0.15, 0.15), xticks=[0.2, 0.4, 0.6, 0.8])
         for column, label in enumerate(LABELS):

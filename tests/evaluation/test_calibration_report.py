@@ -61,7 +61,7 @@ def exact(n=6000):
         presence=np.ones(n), log_snr=log_snr, **ends, covariance=np.zeros((n, 4, 4)),
         rank=norm.cdf((labels - mean) / np.sqrt(variance)),
     )  # fmt: skip
-    return HeldOut(np.ones(n), labels, log_snr, answers, rng.random(n), None)
+    return HeldOut(np.ones(n), labels, log_snr, answers, rng.random(n), np.ones((n, 2), np.int8), None)
 
 
 def test_thirds_are_calibrated_where_the_posterior_is():
@@ -146,6 +146,7 @@ def test_few_mocks_have_no_verdict(toy):
     held = infer_held_out(toy.predictor(), toy.scenes, n=4, seed=1)
     found = judge(held, prior_entropy=1.0)
     assert found["calibration"]["joint"] == {"off": None, "p": None}
+    assert set(found["multimodal"]) == {"log_age/a_v", "log_age/log_mass"}
     assert "coverage off" in "\n".join(summary(found))
 
 

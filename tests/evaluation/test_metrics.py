@@ -117,7 +117,7 @@ def test_range_of_the_paper():
 
 
 def some_of(held, rows):
-    parts = (held.present, held.labels, held.log_snr, held.posterior, held.joint_rank)
+    parts = (held.present, held.labels, held.log_snr, held.posterior, held.joint_rank, held.modes)
     return type(held)(*(part[rows] for part in parts), held.examples)
 
 

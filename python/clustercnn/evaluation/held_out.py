@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clustercnn.errors import InvalidInput
+from clustercnn.evaluation.modes import modes_of
 from clustercnn.evaluation.tarp import tarp_ranks
 from clustercnn.inference import Posterior
 from clustercnn.scene.counters import uniforms
@@ -48,7 +49,7 @@ class HeldOut:
 
     ``present`` [n] is 0 or 1, ``labels`` [n, 4] and ``log_snr`` [n] are NaN when absent, ``posterior`` has ``rank``
     and ``log_prob`` filled; ``joint_rank`` [n] is that of ``tarp_ranks``, about points drawn from the labels' bounds;
-    ``examples`` are the first few with a cluster.
+    ``modes`` [n, plane] are those of ``modes_of``; ``examples`` are the first few with a cluster.
     """
 
     present: NDArray[np.float32]
@@ -56,6 +57,7 @@ class HeldOut:
     log_snr: NDArray[np.float32]
     posterior: Posterior
     joint_rank: NDArray[np.float64]
+    modes: NDArray[np.int8]
     examples: Examples
 
     def __len__(self) -> int:
@@ -101,13 +103,14 @@ def infer_held_out(
         missing -= len(some)
         kept.append((images[some], labels[some], np.array(batch.log_snr)[some], answer.samples[some]))
         joint = _joint_ranks(answer.samples, labels, predictor.label_bounds, seed=seed, first=first)
-        truth.append((np.array(batch.present), labels, np.array(batch.log_snr), joint))
+        modes = modes_of(answer.samples, np.array(batch.present) > 0.5, predictor.label_bounds)
+        truth.append((np.array(batch.present), labels, np.array(batch.log_snr), joint, modes))
         answers.append(answer.without_samples())
         if progress is not None:
             progress(len(images))
-    present, labels, log_snr, joint_rank = (np.concatenate(part) for part in zip(*truth, strict=True))
+    present, labels, log_snr, joint_rank, modes = (np.concatenate(part) for part in zip(*truth, strict=True))
     whole = Examples(*(np.concatenate(part) for part in zip(*kept, strict=True)))
-    return HeldOut(present, labels, log_snr, Posterior.concatenate(answers), joint_rank, whole)
+    return HeldOut(present, labels, log_snr, Posterior.concatenate(answers), joint_rank, modes, whole)
 
 
 def _joint_ranks(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
+from clustercnn.evaluation.modes import PLANES, plane_density
 from clustercnn.evaluation.plots_style import COLOURS, figure, saving
 from clustercnn.labels import LABELS
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["density_levels", "plot_degeneracies"]
 
 _SHARES = (0.95, 0.68, 0.39)  # 39 % is what one sigma of a two-dimensional Gaussian holds
-_PAIRS = ((0, 2), (0, 1))  # age with extinction, age with mass
 
 
 def plot_degeneracies(examples: Examples, bounds: NDArray[Any], path: Path, *, columns: int = 5) -> None:
@@ -37,7 +36,7 @@ def plot_degeneracies(examples: Examples, bounds: NDArray[Any], path: Path, *, c
     made, axes = figure(2, max(len(chosen), 1), width=2.4 * max(len(chosen), 2), height=5.0, sharex=True, sharey="row")
     with saving(path, made):
         for column, i in enumerate(chosen):
-            for row, (a, b) in enumerate(_PAIRS):
+            for row, (a, b) in enumerate(PLANES):
                 panel = axes[row, column]
                 _contours(panel, examples.samples[i][:, [a, b]], bounds[[a, b]])
                 true = examples.labels[i]
@@ -46,7 +45,7 @@ def plot_degeneracies(examples: Examples, bounds: NDArray[Any], path: Path, *, c
             name = f"S/N {10 ** examples.log_snr[i]:.0f}, $\\log_{{10}} M$ {examples.labels[i, 1]:.1f}"
             axes[0, column].set_title(name, fontsize=8)
             axes[1, column].set_xlabel(LABELS[0].latex)
-        for row, (_, b) in enumerate(_PAIRS):
+        for row, (_, b) in enumerate(PLANES):
             axes[row, 0].set_ylabel(LABELS[b].latex)
         made.suptitle("Joint posteriors (39, 68, 95 %) of single mocks; star: truth", fontsize=10)
 
@@ -59,19 +58,14 @@ def density_levels(density: NDArray[Any], shares: tuple[float, ...]) -> NDArray[
 
 
 def _contours(panel: Axes, draws: NDArray[Any], bounds: NDArray[Any]) -> None:
-    cells = 60
-    density, x, y = np.histogram2d(draws[:, 0], draws[:, 1], bins=cells, range=bounds)
-    # Scott's rule in cells, so that the contours show structure and not the number of draws
-    width = [
-        max(s / (b[1] - b[0]) * cells * len(draws) ** (-1 / 6), 0.7)
-        for s, b in zip(draws.std(axis=0), bounds, strict=True)
-    ]
-    density = gaussian_filter(density, width, mode="reflect")
+    density, x, y = plane_density(draws, bounds)
     levels = density_levels(density, _SHARES)
     if not (np.diff(levels) > 0).all():
         panel.plot(draws[:, 0], draws[:, 1], ".", ms=2, color=COLOURS[0])
         return
-    middles = [np.linspace(edges[0], edges[-1], cells) for edges in (x, y)]  # half a cell wider, to reach the frame
+    middles = [
+        np.linspace(edges[0], edges[-1], len(edges) - 1) for edges in (x, y)
+    ]  # half a cell wider, to reach the frame
     panel.contourf(
         *middles, density.T, levels=[*levels, density.max() * 1.001], colors=("#C6DBEF", "#6BAED6", "#08519C")
     )

@@ -14,6 +14,7 @@ from clustercnn.evaluation.calibration_report import calibration
 from clustercnn.evaluation.detection import detection
 from clustercnn.evaluation.held_out import HeldOut, infer_held_out
 from clustercnn.evaluation.metrics import BRIGHT_SNR, metrics, paper_range
+from clustercnn.evaluation.modes import multimodal
 from clustercnn.scene.files import replacing
 
 if TYPE_CHECKING:
@@ -70,12 +71,15 @@ def judge(held: HeldOut, *, prior_entropy: float, data_wait: float | None = None
     """All that ``metrics.json`` holds.
 
     ``metrics``, with ``calibration`` of all clusters and ``detection`` beside it; ``paper_range`` has the calibration
-    of the clusters of that range whose S/N exceeds 10.
+    of the clusters of that range whose S/N exceeds 10. ``multimodal`` is the share of posteriors with more than one
+    mode in age and A_V, and in age and mass.
     """
     result, present = metrics(held, prior_entropy=prior_entropy, data_wait=data_wait), held.present > 0.5
     result["calibration"] = calibration(held, present)
     bright = held.log_snr > np.log10(BRIGHT_SNR)
-    result["paper_range"]["calibration"] = calibration(held, present & paper_range(held.labels) & bright)
+    reliable = present & paper_range(held.labels) & bright
+    result["paper_range"]["calibration"] = calibration(held, reliable)
+    result["multimodal"], result["paper_range"]["multimodal"] = (multimodal(held.modes[c]) for c in (present, reliable))
     result["detection"] = detection(held)
     return result
 
@@ -134,7 +138,8 @@ def summary(result: dict[str, Any]) -> list[str]:
         numbers = f"{text(p['bias'], '+.3f'):>7}{text(p['scatter'], '.3f'):>9}"
         lines.append(f"{name:>9} {numbers}{text(p['coverage_68'], '.1%'):>16}{text(p['coverage_95'], '.1%'):>9}")
     lines.append(f"{'log S/N':>9} {text(snr['bias'], '+.3f'):>7}{text(snr['scatter'], '.3f'):>9}")
-    return lines + _calibrated(result["calibration"], text)
+    several = ", ".join(f"{name} {text(share, '.1%')}" for name, share in result["multimodal"].items())
+    return [*lines, *_calibrated(result["calibration"], text), f"more than one mode: {several}"]
 
 
 def _calibrated(found: dict[str, Any], text: Callable[[float | None, str], str]) -> list[str]:

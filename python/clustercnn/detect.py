@@ -29,7 +29,16 @@ def check(config: Mapping[str, Any]) -> None:
 def detect(config: Mapping[str, Any]) -> None:
     """Slide the network over images; write the candidates and the map, if wanted; see ``conf/detect.yaml``."""
     check(config)
-    from clustercnn.inference import NewPrior, Predictor, SearchSettings, grid_points, read_images, search, write_table
+    from clustercnn.inference import (
+        NewPrior,
+        Predictor,
+        SearchSettings,
+        depth_warnings,
+        grid_points,
+        read_images,
+        search,
+        write_table,
+    )
     from clustercnn.inference.catalogues import Catalogue
     from clustercnn.inference.results import (
         TABLE_SUFFIXES,
@@ -53,13 +62,16 @@ def detect(config: Mapping[str, Any]) -> None:
         config["model"]["path"], device=config["device"], batch=config["batch"], draws=draws, prior=prior
     )
     mosaic = read_images(predictor, config["images"])
+    warnings = depth_warnings(predictor, mosaic)
+    for line in warnings:
+        print(f"warning: {line}", file=sys.stderr, flush=True)  # noqa: T201  (the command line's voice)
     with progress_bar("stamps", grid_points(mosaic.valid.shape, settings.stride, predictor.size)) as progress:
         candidates, presence = search(predictor, mosaic, settings, progress=progress)
     catalogue = Catalogue.counted(candidates.x, candidates.y).located(mosaic.wcs)
     posterior, flags = predictor.predict_mosaic(
         mosaic, catalogue.x, catalogue.y, samples=config["samples"], seed=config["seed"]
     )
-    source = {"search": dict(config["search"]), "seed": config["seed"], **prior_meta(prior)}
+    source = {"search": dict(config["search"]), "seed": config["seed"], **prior_meta(prior), "warnings": warnings}
     meta = table_meta(predictor.artefact, images=config["images"], **source)
     if chart:
         write_map(chart, presence, mosaic, stride=settings.stride, size=predictor.size)

@@ -29,7 +29,15 @@ def check(config: Mapping[str, Any]) -> None:
 def infer(config: Mapping[str, Any]) -> None:
     """Read a model, images and a catalogue; write the table of answers; see ``conf/infer.yaml``."""
     check(config)
-    from clustercnn.inference import NewPrior, Predictor, read_catalogue, read_images, results_table, write_table
+    from clustercnn.inference import (
+        NewPrior,
+        Predictor,
+        depth_warnings,
+        read_catalogue,
+        read_images,
+        results_table,
+        write_table,
+    )
     from clustercnn.inference.images import check_bands
     from clustercnn.inference.results import TABLE_SUFFIXES, check_samples, few_draws, prior_meta, table_meta
     from clustercnn.progress import progress_bar
@@ -45,12 +53,20 @@ def infer(config: Mapping[str, Any]) -> None:
     check_bands(predictor, config["images"])
     catalogue = read_catalogue(config["catalogue"], origin=config["origin"], columns=config["columns"])
     mosaic = read_images(predictor, config["images"])
+    warnings = depth_warnings(predictor, mosaic)
+    for line in warnings:
+        print(f"warning: {line}", file=sys.stderr, flush=True)  # noqa: T201  (the command line's voice)
     catalogue = catalogue.located(mosaic.wcs)
     with progress_bar("candidates", len(catalogue)) as progress:
         posterior, flags = predictor.predict_mosaic(
             mosaic, catalogue.x, catalogue.y, samples=config["samples"], seed=config["seed"], progress=progress
         )
-    source = {"catalogue": Path(config["catalogue"]).name, "seed": config["seed"], **prior_meta(prior)}
+    source = {
+        "catalogue": Path(config["catalogue"]).name,
+        "seed": config["seed"],
+        **prior_meta(prior),
+        "warnings": warnings,
+    }
     meta = table_meta(predictor.artefact, images=config["images"], **source)
     write_table(results_table(catalogue, posterior, flags, meta=meta), out)
     few = few_draws(flags)

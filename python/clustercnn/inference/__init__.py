@@ -8,6 +8,7 @@ from clustercnn.inference.flags import FLAGS as FLAGS
 from clustercnn.inference.flags import Flag as Flag
 from clustercnn.inference.flags import flag_bit as flag_bit
 from clustercnn.inference.flags import flag_names as flag_names
+from clustercnn.inference.images import depth_warnings as depth_warnings
 from clustercnn.inference.images import read_images as read_images
 from clustercnn.inference.posterior import Posterior as Posterior
 from clustercnn.inference.predict import Predictor as Predictor
@@ -33,6 +34,7 @@ __all__ = [
     "Predictor",
     "SearchSettings",
     "cut_stamps",
+    "depth_warnings",
     "flag_bit",
     "flag_names",
     "grid_points",

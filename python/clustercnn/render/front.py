@@ -12,6 +12,7 @@ from clustercnn.errors import InvalidInput
 from clustercnn.physics.philox import random_words
 from clustercnn.physics.populations import Populations
 from clustercnn.physics.profiles import Eff
+from clustercnn.render.arguments import check_out, check_seed, finite, is_on_gpu
 from clustercnn.render.backends import ClusterColumns, load_native, make_backend
 from clustercnn.render.plans import plan_grid
 from clustercnn.render.settings import RenderSettings
@@ -32,7 +33,6 @@ __all__ = ["Renderer"]
 
 RADIUS_NODES = 2048  # of a tabulated profile; the extension exports its own, and they must agree
 MAX_BANDS = 8
-CPU_MEMORY, GPU_MEMORY = 1, (2, 13)  # DLPack's kDLCPU; kDLCUDA and kDLCUDAManaged
 PSF_STREAM = 0x707366  # "psf" in ASCII: keeps these random numbers apart from others of the same seed
 
 
@@ -227,7 +227,7 @@ class Renderer:
 
     def _columns(self, columns: dict[str, Any]) -> list[Any]:
         """Columns of a star list as the kernels read them, on the device if they were there."""
-        there = [_on_gpu(value) for value in columns.values()]
+        there = [is_on_gpu(value) for value in columns.values()]
         if any(there) and (not all(there) or self.arrays is np):
             where = ", ".join(f"{name} {'on a GPU' if t else 'not'}" for name, t in zip(columns, there, strict=True))
             raise InvalidInput(f"x, y, flux: {where}; all or none, with backend 'cuda', are allowed")
@@ -237,7 +237,7 @@ class Renderer:
             return [
                 self.arrays.ascontiguousarray(own(v), dtype=d) for v, d in zip(columns.values(), dtypes, strict=True)
             ]
-        return [_finite(name, value, d) for (name, value), d in zip(columns.items(), dtypes, strict=True)]
+        return [finite(name, value, d) for (name, value), d in zip(columns.items(), dtypes, strict=True)]
 
     def _out(self, name: str, array: Any, shape: tuple[int, ...], dtype: str = "float32") -> Any:
         """``array`` if the backend can fill it, a new one if it is None."""
@@ -291,51 +291,6 @@ class Renderer:
             variety=variety_rows(params),
             law=np.array([*binaries.inverse, mean_mass], dtype=np.float32),
         )
-
-
-def check_seed(seed: int) -> int:
-    """``seed`` if the random numbers can be keyed with it; raises ``InvalidInput`` otherwise."""
-    if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
-        raise InvalidInput(f"seed: {seed!r}; a whole number from 0 to 2**64 - 1 is allowed")
-    return int(seed)
-
-
-def check_out(name: str, array: Any, shape: tuple[int, ...], dtype: str = "float32", *, on_gpu: bool = False) -> Any:
-    """``array`` if the kernels can fill it in place; raises ``InvalidInput`` naming what is wrong otherwise."""
-    if not hasattr(array, "__dlpack__"):
-        raise InvalidInput(
-            f"{name}: {type(array).__name__}; an array with DLPack support is allowed (NumPy, torch, CuPy)"
-        )
-    found = str(getattr(array, "dtype", "")).removeprefix("torch.")
-    if tuple(array.shape) != shape or found != dtype:
-        raise InvalidInput(f"{name}: {found} {tuple(array.shape)}; {dtype} {shape} is allowed")
-    if getattr(array, "requires_grad", False):
-        raise InvalidInput(f"{name}: requires_grad is set; a tensor outside autograd is allowed (use .detach())")
-    if isinstance(array, np.ndarray):
-        contiguous, writable = array.flags.c_contiguous, array.flags.writeable
-    else:
-        contiguous, writable = bool(getattr(array, "is_contiguous", lambda: True)()), True
-    if not contiguous or not writable:
-        raise InvalidInput(
-            f"{name}: {'read-only' if contiguous else 'not C-contiguous'}; a writable C-contiguous array is allowed"
-        )
-    kind = int(array.__dlpack_device__()[0])
-    if on_gpu and not _on_gpu(array):
-        raise InvalidInput(f"{name}: is not in a GPU's memory; backend 'cuda' fills arrays there")
-    if not on_gpu and kind != CPU_MEMORY:
-        raise InvalidInput(f"{name}: is not in CPU memory; this backend fills CPU arrays")
-    return array
-
-
-def _on_gpu(value: Any) -> bool:
-    return hasattr(value, "__dlpack_device__") and int(value.__dlpack_device__()[0]) in GPU_MEMORY
-
-
-def _finite(name: str, value: ArrayLike, dtype: type) -> NDArray[Any]:
-    array = np.ascontiguousarray(value, dtype=dtype)
-    if not np.isfinite(array).all():
-        raise InvalidInput(f"{name}: holds {array[~np.isfinite(array)].flat[0]}; only finite values are allowed")
-    return array
 
 
 def _faint_row(band: Band, psfs: Sequence[Psf]) -> tuple[float, float, float]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clustercnn.errors import InvalidInput
+from clustercnn.render.arguments import check_out, check_seed
 from clustercnn.render.backends import load_native
-from clustercnn.render.front import check_out, check_seed
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -82,7 +82,7 @@ class DeviceStream(SceneStream):
         shard: tuple[int, int] | None = None,
         reader: Any = None,
     ) -> None:
-        self._cuda, self._scenes_device = scenes.arrays.cuda, scenes.device
+        self._cuda, self._device_scenes = scenes.arrays.cuda, scenes
         self._reader = reader or self._cuda.ExternalStream(torch.cuda.current_stream(device).cuda_stream)
         self._painter = _Painter(scenes, device)
         with scenes.device:
@@ -91,7 +91,7 @@ class DeviceStream(SceneStream):
         super().__init__(self._painter, n, seed=seed, start=start, threads=threads, prefetch=BUFFERS, shard=shard)
 
     def _lend(self, scenes: _Buffer) -> Batch:
-        with self._scenes_device:
+        with self._device_scenes.device:
             timed = self._time_ended()
             if timed:
                 self._wait[0].record(self._reader)
@@ -102,7 +102,7 @@ class DeviceStream(SceneStream):
         return scenes.batch
 
     def _take_back(self, scenes: _Buffer) -> None:
-        with self._scenes_device:
+        with self._device_scenes.device:
             scenes.free.record(self._reader)
 
     def _time_ended(self) -> bool:
@@ -118,5 +118,5 @@ class DeviceStream(SceneStream):
     def close(self) -> None:
         """Ends the threads and waits until nothing is painted any more: the buffers' memory is torch's again."""
         super().close()
-        with self._scenes_device:
+        with self._device_scenes.device:
             self._painter.stream.synchronize()

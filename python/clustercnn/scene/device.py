@@ -35,7 +35,7 @@ class DeviceScenes:
 
     def __init__(self, scenes: Scenes, *, device: int = 0) -> None:
         self.arrays = probe.load_cupy()
-        self.scenes, self.device = scenes, self.arrays.cuda.Device(device)
+        self.scenes, self._number = scenes, device
         self.bands, self.size = scenes.bands, scenes.size
         noise = scenes.noise
         with self.device:
@@ -52,6 +52,11 @@ class DeviceScenes:
                 },
                 structure=structure_ranks(scenes.size),
             )
+
+    @property
+    def device(self) -> Any:
+        """CuPy's device, for a ``with`` of one thread: it remembers the one to go back to, so each has its own."""
+        return self.arrays.cuda.Device(self._number)
 
     def allocate(self, n: int, bands: int, size: int) -> SceneBatch:
         """A batch of ``n`` samples on the device, to be filled."""

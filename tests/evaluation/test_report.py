@@ -27,9 +27,8 @@ def test_a_folder_of_results(toy, tmp_path):
     assert sum(done) == 300
 
 
-@pytest.mark.parametrize("n", [1, 9])
-def test_a_handful_of_mocks_is_enough_to_draw(toy, tmp_path, n):
-    evaluate_artefact(toy.predictor(), toy.scenes, n=n, seed=11, out=tmp_path)
+def test_one_mock_is_enough_to_draw(toy, tmp_path):
+    evaluate_artefact(toy.predictor(), toy.scenes, n=1, seed=11, out=tmp_path)
     assert (tmp_path / "metrics.json").is_file()
 
 

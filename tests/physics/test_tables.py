@@ -36,6 +36,7 @@ def test_table_is_small():
     assert len(shipped_path().read_bytes()) < 6_000_000
 
 
+@pytest.mark.slow
 def test_builder_reproduces_the_shipped_table(shared_data, tmp_path):
     out = tmp_path / "again.npz"
     assert build.main(["--inputs", str(shared_data), "--out", str(out)]) == 0

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 LOG_MASSES = (3.0, 4.0, 5.0)
 LIST, BATCH, TIMES = 10_000, 1024, 15
+_COUNT, _CLOCK = 16, 13  # cudaDevAttrMultiProcessorCount, cudaDevAttrClockRate
 COLUMNS = {
     "per s": ("per_s", 1.0),
     "per s, with the host": ("per_s_with_host", 1.0),
@@ -64,9 +65,10 @@ def copy_speed(clock: Clock, *, megabytes: int) -> float:
 
 def peak_operations(cupy: Any) -> float:
     """Single-precision operations per second, a fused multiply-add being two."""
-    device = cupy.cuda.Device().attributes
-    lanes = 64 if (device["ComputeCapabilityMajor"], device["ComputeCapabilityMinor"]) == (8, 0) else 128
-    return 2e3 * lanes * device["MultiProcessorCount"] * device["ClockRate"]
+    device = cupy.cuda.Device()
+    lanes = 64 if device.compute_capability == "80" else 128
+    processors, kilohertz = (cupy.cuda.runtime.deviceGetAttribute(number, device.id) for number in (_COUNT, _CLOCK))
+    return 2e3 * lanes * processors * kilohertz
 
 
 def clusters(clock: Clock, survey: cc.Survey, *, images: int) -> list[dict]:

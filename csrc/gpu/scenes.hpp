@@ -27,6 +27,13 @@ struct Structure {
     float normal_variance, least_snr;
 };
 
+struct Artefacts {  // see scene/artefacts.py
+    const float* edges;      // [sample][3]
+    const int64_t* first;    // [sample + 1]
+    const int32_t* pixels;   // [hit pixel], places in a sample's images
+    const float* rates;      // [hit pixel], e-/s
+};
+
 constexpr int32_t kNothing = -2;   // has been drawn on a sample
 constexpr int32_t kConfuser = -1;  // or a confuser, or the cluster of this number
 
@@ -38,6 +45,7 @@ struct SceneJob {
     Crops crops;
     Noise noise;
     Structure structure;
+    Artefacts artefacts;
     const int32_t* content;    // [n]
     const float* target;       // [n][label], with the masses aimed at
     const float* gains;        // [cluster][band], factors on the light
@@ -68,11 +76,32 @@ class Background {
     const float* corner_;
 };
 
+// Where a sample has no data.
+class Edge {
+  public:
+    CLUSTERCNN_HD Edge(const SceneJob& job, int64_t sample) : size_(job.size), middle_(0.5f * static_cast<float>(job.size - 1)) {
+        const float* edge = job.artefacts.edges + 3 * sample;
+        across_ = edge[0], along_ = edge[1], limit_ = edge[2];
+        there_ = limit_ < 1e30f;
+    }
+    CLUSTERCNN_HD bool there() const { return there_; }
+    CLUSTERCNN_HD bool beyond(int p) const {
+        if (!there_) return false;
+        return across_ * (static_cast<float>(p % size_) - middle_) + along_ * (static_cast<float>(p / size_) - middle_) > limit_;
+    }
+
+  private:
+    int size_;
+    float middle_, across_, along_, limit_;
+    bool there_;
+};
+
 // One band's light of a sample.
 struct Light {
     float* image;
     float gain;  // 0: nothing has been drawn
-    CLUSTERCNN_HD float operator()(int p) const { return gain > 0.0f ? image[p] * gain : 0.0f; }
+    Edge edge;
+    CLUSTERCNN_HD float operator()(int p) const { return gain > 0.0f && !edge.beyond(p) ? image[p] * gain : 0.0f; }
 };
 
 struct SceneMemory {
@@ -80,12 +109,16 @@ struct SceneMemory {
     int* counts;
 };
 
-// The background's variance, (e-/s)^2, its brightest pixels counting as the next brightest; and its median.
-CLUSTERCNN_DEVICE float structure_variance(const SceneJob& job, const Background& background, const SceneMemory& memory, float* median) {
+struct Level {  // of a background
+    float median, variance;
+};
+
+// The background's median, and its variance, (e-/s)^2, its brightest pixels counting as the next brightest.
+CLUSTERCNN_DEVICE Level measure(const SceneJob& job, const Background& background, const SceneMemory& memory) {
     const Structure& how = job.structure;
     const int side = (job.size + how.step - 1) / how.step, n = side * side;
     const auto pixel = [&](int i) { return background(i / side * how.step, i % side * how.step); };
-    *median = kth_smallest(how.middle, n, pixel, memory.counts);
+    const float median = kth_smallest(how.middle, n, pixel, memory.counts);
     const float most = kth_smallest(how.top, n, pixel, memory.counts);
     double sum = 0.0, squares = 0.0;
     for (int i = thread(); i < n; i += threads()) sum += pixel(i) < most ? pixel(i) : most;
@@ -94,14 +127,13 @@ CLUSTERCNN_DEVICE float structure_variance(const SceneJob& job, const Background
         const double off = (pixel(i) < most ? pixel(i) : most) - mean;
         squares += off * off;
     }
-    return static_cast<float>(sum_of_block(squares, memory.sums) / n) / how.normal_variance;
+    return {median, static_cast<float>(sum_of_block(squares, memory.sums) / n) / how.normal_variance};
 }
 
 // Sum over a band's pixels of signal^2 / variance.
-CLUSTERCNN_DEVICE double band_power(const SceneJob& job, const Background& background, int band, const Light& light, const SceneMemory& memory) {
-    const float seconds = job.noise.seconds[band], fixed = job.noise.fixed[band];
-    float median;
-    float everywhere = structure_variance(job, background, memory, &median);
+CLUSTERCNN_DEVICE double band_power(const SceneJob& job, const Background& background, int band, const Light& light, const Level& level, const SceneMemory& memory) {
+    const float seconds = job.noise.seconds[band], fixed = job.noise.fixed[band], median = level.median;
+    float everywhere = level.variance;
     if (job.mosaics.noisy)
         everywhere = everywhere > fixed ? everywhere : fixed;
     else
@@ -121,8 +153,8 @@ CLUSTERCNN_DEVICE float exposed(float rate, float seconds, float read_noise, uin
     return (poisson(rate * seconds, photons) + read_noise * normal_quantile(reading)) / seconds;
 }
 
-// Light becomes the noisy image, with the random words of expose_cpu.cpp.
-CLUSTERCNN_DEVICE void expose_band(const SceneJob& job, const Background& background, int64_t sample, int band, const Light& drawn) {
+// Light becomes the noisy image, with the random words of expose_cpu.cpp; beyond the edge it becomes ``missing``.
+CLUSTERCNN_DEVICE void expose_band(const SceneJob& job, const Background& background, int64_t sample, int band, const Light& drawn, float missing) {
     constexpr int kHalf = kNoiseBlock / 2;
     const int pixels = job.size * job.size, blocks = (pixels + kNoiseBlock - 1) / kNoiseBlock;
     const float seconds = job.noise.seconds[band], sky = job.noise.sky[band], read_noise = job.noise.read_noise[band];
@@ -131,12 +163,25 @@ CLUSTERCNN_DEVICE void expose_band(const SceneJob& job, const Background& backgr
         for (int half = 0; half < 2; ++half) {
             const int p = j / kHalf * kNoiseBlock + j % kHalf + half * kHalf;
             if (p >= pixels) continue;
+            if (drawn.edge.beyond(p)) {
+                drawn.image[p] = missing;
+                continue;
+            }
             const float given = drawn(p), light = given > 0.0f ? given : 0.0f, behind = background(p / job.size, p % job.size);
             const uint32_t photons = words.w[half], reading = words.w[2 + half];
             drawn.image[p] = job.mosaics.noisy ? behind + exposed(light, seconds, 0.0f, photons, reading)
                                          : exposed(light + behind + sky, seconds, read_noise, photons, reading) - sky;
         }
     }
+}
+
+// Cosmic rays, which are few: one thread adds those that cross in the CPU's order.
+CLUSTERCNN_DEVICE void add_hits(const SceneJob& job, int64_t sample, const Edge& edge) {
+    const Artefacts& hits = job.artefacts;
+    const int pixels = job.size * job.size;
+    float* const image = job.images + sample * job.bands * pixels;
+    for (int64_t i = hits.first[sample]; i < hits.first[sample + 1]; ++i)
+        if (!edge.beyond(hits.pixels[i] % pixels)) image[hits.pixels[i]] += hits.rates[i];
 }
 
 CLUSTERCNN_DEVICE void write_truth(const SceneJob& job, int64_t sample, double power) {
@@ -156,15 +201,21 @@ CLUSTERCNN_DEVICE void finish_scene(const SceneJob& job) {
     const SceneMemory memory{pieces.take<double>(threads() + kParts), pieces.take<int>(threads() + kParts)};
     const int64_t sample = block_x(), pixels = static_cast<int64_t>(job.size) * job.size;
     const int32_t content = job.content[sample];
+    const Edge edge(job, sample);
     double power = 0.0;
     for (int band = 0; band < job.bands; ++band) {
         const float gain = content >= 0 ? job.gains[content * job.bands + band] : content == kConfuser ? 1.0f : 0.0f;
-        const Light light{job.images + (sample * job.bands + band) * pixels, gain};
+        const Light light{job.images + (sample * job.bands + band) * pixels, gain, edge};
         const Background background(job, sample, band);
-        if (content >= 0) power += band_power(job, background, band, light, memory);
-        expose_band(job, background, sample, band, light);
+        Level level{0.0f, 0.0f};
+        if (content >= 0 || edge.there()) level = measure(job, background, memory);
+        if (content >= 0) power += band_power(job, background, band, light, level, memory);
+        expose_band(job, background, sample, band, light, level.median);
     }
-    if (thread() == 0) write_truth(job, sample, power);
+    sync();
+    if (thread() != 0) return;
+    add_hits(job, sample, edge);
+    write_truth(job, sample, power);
 }
 
 }  // namespace clustercnn::gpu

@@ -57,13 +57,8 @@ class Ndarray:
 class Device:
     """The one device."""
 
-    attributes = {  # noqa: RUF012
-        "MaxSharedMemoryPerBlockOptin": SHARED_LIMIT,
-        "ComputeCapabilityMajor": 9,
-        "ComputeCapabilityMinor": 0,
-        "MultiProcessorCount": 132,
-        "ClockRate": 1_980_000,
-    }
+    attributes = {"MaxSharedMemoryPerBlockOptin": SHARED_LIMIT}  # noqa: RUF012
+    compute_capability = "90"
     id = 0
 
     def __init__(self, *_: Any) -> None:
@@ -200,7 +195,11 @@ class StandIn:
             get_current_stream=Stream.current,
             get_elapsed_time=lambda *_: 0.0,
             memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
-            runtime=SimpleNamespace(getDeviceCount=lambda: 1, CUDARuntimeError=RuntimeError),
+            runtime=SimpleNamespace(
+                getDeviceCount=lambda: 1,
+                deviceGetAttribute=lambda number, _: {13: 1_980_000, 16: 132}[number],  # kHz, multiprocessors
+                CUDARuntimeError=RuntimeError,
+            ),
         )
 
     def empty(self, shape: Any, dtype: Any = np.float64) -> Ndarray:

@@ -60,6 +60,20 @@ def test_unobscured_monochromatic_limit_is_the_airy_pattern():
     np.testing.assert_allclose(measured / measured.max(), expected / expected.max(), atol=2e-3)
 
 
+def test_defocus_costs_the_peak_what_theory_says():
+    """Over a clear annulus r^2 is uniform, and so the phase of focus: of rms s it leaves sinc^2(sqrt(3) s) of the peak.
+
+    An annulus of 384 cells across has an area right to some 1 / 384, which the ratio of two peaks does not feel in
+    first order.
+    """
+    wave, given = 5000.0, {"wavefront": 0.0, "blur": 0.0, "vane": 0.0, "bandwidth": 1e-3, "pixel_scale": 0.04}
+    sharp, blurred = (
+        OpticalModel(wavelength=wave, defocus=d, **given)._diffraction(wave * 1e-10, 8)[8, 8] for d in (0.0, 4e-8)
+    )
+    half_range = np.sqrt(3) * 2 * np.pi * 4e-8 / (wave * 1e-10)
+    assert blurred / sharp == pytest.approx((np.sin(half_range) / half_range) ** 2, rel=2e-3)
+
+
 def test_encircled_energy_of_the_empirical_library(shared_data):
     """Light within a radius over that within 5 pixels, against the mean of STScI's measured F814W PSFs."""
     planes = fits.getdata(shared_data / "samples" / "stdpsf_wfc3uv_f814w.fits").astype(float)[:, 2:-2, 2:-2]

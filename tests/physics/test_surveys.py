@@ -75,6 +75,18 @@ def test_psf_entries_are_checked(m83):
         cc.Survey.from_dict(m83).psf("F336W")
 
 
+def test_lists_within_an_entry_are_a_library(m83):
+    given = m83["bands"]["F336W"]["psf"]
+    m83["bands"]["F336W"]["psf"] = given | {"defocus": [0.0, 3e-8], "blur": [0.016, 0.02]}
+    survey = cc.Survey.from_dict(m83)
+    assert survey.psf_count == 2
+    assert survey.psf("F336W", 1).image.max() < survey.psf("F336W", 0).image.max()
+    assert cc.Survey.from_dict(survey.to_dict()).to_dict() == survey.to_dict()
+    m83["bands"]["F336W"]["psf"]["blur"] = [0.016]
+    with pytest.raises(InvalidInput, match=r"bands\.F336W\.psf: .*; lists of one length, or single values"):
+        cc.Survey.from_dict(m83).psf("F336W")
+
+
 def test_prior_samples_are_uniform_and_independent_of_batching():
     prior = cc.Prior.load("m83")
     whole = prior.sample(4000, seed=5, size=64)

@@ -44,7 +44,7 @@ def test_structures_are_those_of_the_kernels(emulator):
 
 @pytest.mark.parametrize("noisy", [False, True])
 def test_samples_are_those_of_the_cpu(of, field, flat, on_gpu, noisy):
-    """Two mosaics of different shapes, clusters, confusers and empty samples, all eight orientations.
+    """Two mosaics of different shapes, clusters, confusers and empty samples, all orientations, edges, cosmic rays.
 
     Light differs by rounding (1e-5 of an image's peak, see test_gpu_host.py), which moves the quantile of a Poisson
     deviate across a whole number with that probability times its slope: of pixels with means up to some 1e5 photons,
@@ -52,7 +52,7 @@ def test_samples_are_those_of_the_cpu(of, field, flat, on_gpu, noisy):
     """
     other = replace(flat, data=flat.data * np.linspace(0.5, 3, 96, dtype=np.float32))
     mosaics = [replace(m, noisy=noisy) for m in (field, other)]
-    scenes = of(*mosaics)
+    scenes = of(*mosaics, edge_fraction=0.4, cosmic_ray_fraction=0.6)
     found, expected = on_gpu(scenes).batch(5, 16, seed=SEED), scenes.batch(5, 16, seed=SEED)
     assert 4 < expected.present.sum() < 12
     np.testing.assert_array_equal(found.present.get(), expected.present)

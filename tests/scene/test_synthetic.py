@@ -9,6 +9,7 @@ from clustercnn.scene import FieldSettings, synthetic_field
 from clustercnn.scene.associations import REACH, clumped_offsets, group_masses
 from clustercnn.scene.confusers import COLUMNS, StarPool
 from clustercnn.scene.contaminants import BackgroundGalaxies, ForegroundStars
+from clustercnn.scene.galaxies import POINTS
 from clustercnn.scene.population import age_bins, reddened, star_formation_history
 
 PLAIN = {"a_v": (0.0, 0.0), "foreground": 0.0, "galaxies": 0.0, "surface_brightness": (21.0, 21.0)}
@@ -133,11 +134,10 @@ def test_confusers_are_of_the_kinds_described(survey):
     assert (stars.flux > 0).all()
     assert len(stars.x) == len(stars.y) == len(stars.flux) == stars.first[-1]
     counts = np.diff(stars.first)
-    kinds = [counts == 1, (counts == 2) | (counts == 3), counts >= 5]
-    # binomial: 3000 / 3 +- 26; 5 sigma
-    assert all(abs(kind.sum() - n / 3) < 129 for kind in kinds)
-    assert counts.max() <= 40
-    single, blend, clump = (np.flatnonzero(kind) for kind in kinds)
+    kinds = [counts == 1, (counts == 2) | (counts == 3), (counts >= 5) & (counts <= 40), counts == POINTS]
+    # binomial: 3000 / 4 +- 24; 5 sigma
+    assert all(abs(kind.sum() - n / 4) < 119 for kind in kinds)
+    single, blend, clump, _ = (np.flatnonzero(kind) for kind in kinds)
     x, y = stars.x[stars.first[single]], stars.y[stars.first[single]]
     assert np.abs(np.concatenate([x, y]) - 31.5).max() <= 4
     # offsets of sigma 1.2 within a pair: sqrt(2) 1.2 = 1.70 along x, known to 1 / sqrt(2 * 1000) = 2.2 %; 5 sigma

@@ -120,6 +120,8 @@ class OpticalModel:
         blur: standard deviation of charge diffusion and jitter together, arcsec.
         wavefront: rms wavefront error of the polishing, m.
         correlation: its correlation length on the primary, m.
+        defocus: rms wavefront error of focus, m; HST's secondary mirror makes 6.1e-9 for each um that it is out of
+            place, and moves by some 3 um within an orbit (Di Nino et al. 2008, STScI report TEL 2008-03).
         aperture: diameter of the primary, m.
         obscuration: diameter of the central obscuration over that of the primary.
         vane: width of a vane over the radius of the primary.
@@ -133,6 +135,7 @@ class OpticalModel:
     blur: float = 0.016
     wavefront: float = 45e-9
     correlation: float = 0.3
+    defocus: float = 0.0
     aperture: float = 2.4
     obscuration: float = 0.33
     vane: float = 0.022
@@ -176,7 +179,8 @@ class OpticalModel:
         pupil = (r <= 1) & (r >= self.obscuration) & (diagonal >= self.vane / 4)
         angle = np.deg2rad(np.arange(-half, half + 1) * self.pixel_scale / self.oversample / 3600)
         phase = np.exp(-2j * np.pi * self.aperture / wavelength * np.outer(angle, u))
-        amplitude = phase @ pupil @ phase.T
+        focus = (r**2 - np.mean(r[pupil] ** 2)) / np.std(r[pupil] ** 2)
+        amplitude = phase @ (pupil * np.exp(2j * np.pi * self.defocus / wavelength * focus)) @ phase.T
         # by Parseval's theorem the sum over all angles is then 1
         cell = (angle[1] - angle[0]) * self.aperture / wavelength / n
         return self._scatter(np.abs(amplitude) ** 2 * cell**2 / pupil.sum(), wavelength)

@@ -36,7 +36,8 @@ class Band:
         sky: e-/s per pixel, sky and dark current.
         a_milky_way: foreground extinction by the Milky Way in this band, mag.
         psf: ``{path, oversample}`` of a FITS kernel, or arguments of ``OpticalModel``; or a list of such, a library of
-            kernels (focus, field position) of which each cluster gets one at random.
+            kernels (focus, field position) of which each cluster gets one at random. Arguments that are lists, all of
+            one length, make a library as well.
 
     Raises:
         InvalidInput: an exposure that is not positive, a negative noise or sky, an unknown filter.
@@ -64,8 +65,18 @@ class Band:
 
     @property
     def psf_entries(self) -> list[dict[str, Any]]:
-        """What ``psf`` holds, as a list also where it is one kernel."""
-        return [dict(self.psf)] if isinstance(self.psf, Mapping) else [dict(entry) for entry in self.psf]
+        """What ``psf`` holds, as a list of kernels: lists of values within an entry are that many kernels."""
+        entries = [self.psf] if isinstance(self.psf, Mapping) else self.psf
+        return [one for entry in entries for one in self._spread(dict(entry))]
+
+    def _spread(self, entry: dict[str, Any]) -> list[dict[str, Any]]:
+        lists = {name: value for name, value in entry.items() if isinstance(value, (list, tuple))}
+        lengths = {len(value) for value in lists.values()}
+        if len(lengths) > 1 or 0 in lengths:
+            raise InvalidInput(
+                f"survey: bands.{self.name}.psf: {lists}; lists of one length, or single values, are allowed"
+            )
+        return [entry | {name: value[k] for name, value in lists.items()} for k in range(max(lengths, default=1))]
 
     def load_psfs(self, pixel_scale: float) -> tuple[Psf, ...]:
         """The kernels that ``psf`` describes, on pixels of ``pixel_scale`` arcsec."""

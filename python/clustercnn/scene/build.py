@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from clustercnn.errors import InvalidInput
@@ -20,8 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["build_scenes", "field_settings", "make_scenes"]
 
-_SHARES = ("present_fraction", "confuser_fraction")
+_SHARES = ("present_fraction", "confuser_fraction", "edge_fraction", "cosmic_ray_fraction")
 _DRAWING = ("tolerance", "faint_fraction")
+_FIELDS_AT_ONCE = 4  # each is drawn by all cores, but between its tiles they wait for one; more cost memory
 _COMMON = ("kind", *_SHARES, *_DRAWING)
 _KINDS = {"synthetic": ("fields", "field_size", "field"), "fits": ("images",)}
 
@@ -45,8 +48,8 @@ def make_scenes(options: Mapping[str, Any], survey: Survey, prior: Prior, *, siz
     """Read or draw the backgrounds and make the scenes.
 
     Args:
-        options: ``kind`` ("synthetic" or "fits"), ``present_fraction``, ``confuser_fraction``, ``tolerance`` and
-            ``faint_fraction`` of the clusters' ``RenderSettings``, and
+        options: ``kind`` ("synthetic" or "fits"), ``present_fraction``, ``confuser_fraction``, ``edge_fraction`` and
+            ``cosmic_ray_fraction`` of ``Scenes``, ``tolerance`` and ``faint_fraction`` of ``RenderSettings``, and
             for "synthetic": ``fields`` (how many), ``field_size`` (pixels), ``field`` (``FieldSettings``);
             for "fits": ``images``, a path for each band; bands without a path (None) are left out.
         survey: bands, noise, PSFs.
@@ -89,7 +92,9 @@ def _synthetic_mosaics(options: Mapping[str, Any], survey: Survey, *, size: int,
         if isinstance(value, bool) or not isinstance(value, int) or value < low:
             raise InvalidInput(f"scene.{name}: {value!r}; a whole number of at least {low} is allowed")
     settings = field_settings(options.get("field") or {})
-    return [synthetic_field(survey, field_size, seed=seed, index=k, settings=settings) for k in range(count)]
+    draw = partial(synthetic_field, survey, field_size, seed=seed, settings=settings)
+    with ThreadPoolExecutor(_FIELDS_AT_ONCE) as pool:
+        return list(pool.map(lambda k: draw(index=k), range(count)))
 
 
 def _check_keys(options: Mapping[str, Any], allowed: Iterable[str], where: str) -> None:

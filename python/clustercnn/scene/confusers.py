@@ -1,4 +1,4 @@
-"""Honest confusers in samples without a cluster: one bright star, a blend of a few, or a loose clump of young stars."""
+"""Honest confusers in samples without a cluster: a bright star, a blend of a few, a loose clump, a distant galaxy."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from clustercnn.render import StarLists
+from clustercnn.scene.galaxies import OF_GALAXY, POINTS, GalaxyPool
 from clustercnn.scene.population import age_bins, flux_at_snr, pixel_parsec, reddened
 
 if TYPE_CHECKING:
@@ -15,8 +16,12 @@ if TYPE_CHECKING:
 
     from clustercnn.physics import Survey
 
+    _Stars = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+
 __all__ = ["COLUMNS", "StarPool"]
 
+_KINDS = 4  # equally probable: star, blend, clump, galaxy
+_GALAXY = 3
 _AGES = np.array([6.6, 6.8, 7.0, 7.2, 7.5, 8.0, 8.5])  # log10(yr); older stars are too faint to be taken for a cluster
 _FEWEST, _MOST = 5, 40  # stars of a clump
 _CLUMP_SIGMA = (16.0, 40.0)  # pc
@@ -49,20 +54,37 @@ class StarPool:
             [k + _cumulative(w[b.drawn]) for k, (w, b) in enumerate(zip(by_imf, bins, strict=True))]
         )
         self._bins = len(bins)
+        self._galaxies = GalaxyPool(survey)
 
     def draw(self, u: NDArray[np.float64], *, size: int, psf: NDArray[np.int32]) -> StarLists:
         """Confusers near the middle of stamps of ``size`` pixels.
 
-        A third each are: a single star within 4 pixels of the middle; 2 or 3 stars within about 2 pixels of each
-        other; a clump of 5 to 40 stars of one age with a sigma of 16 to 40 pc, larger than any cluster. Stars of the
-        first two are spread evenly over the isochrone's points, so over luminosities, those of clumps over the IMF.
+        A quarter each are: a single star within 4 pixels of the middle; 2 or 3 stars within about 2 pixels of each
+        other; a clump of 5 to 40 stars of one age with a sigma of 16 to 40 pc, larger than any cluster; a distant
+        galaxy. Stars of the first two are spread evenly over the isochrone's points, so over luminosities, those of
+        clumps over the IMF.
 
         Args:
             u: [n, ``COLUMNS``] uniform in [0, 1), a row a confuser.
             size: of the stamps.
             psf: [n] number of each confuser's kernel.
         """
-        kind, count = np.minimum((3 * u[:, 1]).astype(int), 2), _star_counts(u)
+        count = _star_counts(u)
+        first = np.concatenate([[0], np.cumsum(count)])
+        centre = (size - 1) / 2 + _SHIFT * (2 * u[:, 4:6] - 1)
+        a_v = -0.5 * np.log1p(-u[:, 3])  # exponential, mean 0.5 mag
+        out = StarLists(first, *np.empty((2, first[-1])), np.empty((first[-1], self._flux.shape[1]), np.float32), psf)
+        galaxy = _kinds(u) == _GALAXY
+        for rows, draw in ((np.flatnonzero(~galaxy), self._stars), (np.flatnonzero(galaxy), self._points)):
+            dx, dy, flux = draw(u[rows], a_v[rows], count[rows])
+            places = np.repeat(first[rows], count[rows]) + _within(count[rows])
+            out.x[places], out.y[places] = (np.repeat(centre[rows, k], count[rows]) + d for k, d in enumerate((dx, dy)))
+            out.flux[places] = flux
+        return out
+
+    def _stars(self, u: NDArray[np.float64], a_v: NDArray[np.float64], count: NDArray[np.int64]) -> _Stars:
+        """Offsets dx, dy [star] in pixels and flux [star, band] of confusers of ``count`` stars."""
+        kind = _kinds(u)
         which, subgroup, *normal = (u[:, _HEAD + 2 * _SUBGROUPS + k :: _OF_STAR] for k in range(_OF_STAR))
         clump = (kind == 2)[:, None]
         dx, dy = (
@@ -73,11 +95,12 @@ class StarPool:
         age = np.minimum((u[:, 0] * self._bins).astype(int), self._bins - 1)[:, None]
         place = age + which * (1 - 1e-12)  # a sum that does not round up to the next age
         point = np.where(clump, *(np.searchsorted(t, place, side="right") for t in (self._by_imf, self._evenly)))[there]
-        a_v = np.repeat(-0.5 * np.log1p(-u[:, 3]), count)  # exponential, mean 0.5 mag
-        flux = self._flux[point] * reddened(self._extinction[point], a_v)
-        x, y = ((size - 1) / 2 + _SHIFT * (2 * u[:, 4 + axis, None] - 1) + d for axis, d in enumerate((dx, dy)))
-        first = np.concatenate([[0], np.cumsum(count)])
-        return StarLists(first, x[there], y[there], flux.astype(np.float32), psf)
+        return dx[there], dy[there], self._flux[point] * reddened(self._extinction[point], np.repeat(a_v, count))
+
+    def _points(self, u: NDArray[np.float64], a_v: NDArray[np.float64], _: NDArray[np.int64]) -> _Stars:
+        """The same of galaxies, whose points are equal."""
+        dx, dy, flux = self._galaxies.draw(u[:, _HEAD : _HEAD + OF_GALAXY], a_v)
+        return dx.reshape(-1), dy.reshape(-1), np.repeat(flux, POINTS, axis=0)
 
     def _clumped(
         self, u: NDArray[np.float64], subgroup: NDArray[np.float64], normal: NDArray[np.float64], axis: int
@@ -94,11 +117,21 @@ class StarPool:
         return sigma[:, None] * np.where(inside, np.take_along_axis(centres, chosen, 1) + normal / 2, normal)
 
 
+def _kinds(u: NDArray[np.float64]) -> NDArray[np.int64]:
+    return np.minimum((_KINDS * u[:, 1]).astype(np.int64), _KINDS - 1)
+
+
 def _star_counts(u: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Stars of each confuser [n]: 1, 2 or 3, or evenly in the logarithm from 5 to 40."""
+    """Stars of each confuser [n]: 1; 2 or 3; evenly in the logarithm from 5 to 40; a galaxy's points."""
     low, high = np.log([_FEWEST, _MOST])
-    several = [1, 2 + (u[:, 2] >= 0.5), np.exp(low + (high - low) * u[:, 2]).astype(np.int64)]
-    return np.choose(np.minimum((3 * u[:, 1]).astype(int), 2), several)
+    clump = np.exp(low + (high - low) * u[:, 2]).astype(np.int64)
+    return np.choose(_kinds(u), [1, 2 + (u[:, 2] >= 0.5), clump, POINTS])
+
+
+def _within(count: NDArray[np.int64]) -> NDArray[np.int64]:
+    """0 .. count - 1 of each, one after the other."""
+    ends = np.cumsum(count)
+    return np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - count, count)
 
 
 def _normal(u: NDArray[np.float64]) -> NDArray[np.float64]:

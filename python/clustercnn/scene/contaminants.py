@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clustercnn.physics import StellarTable
-from clustercnn.scene.population import StarList, reddened
+from clustercnn.scene.galaxies import END, INDICES, RADII, galaxy_colours, sersic_b
+from clustercnn.scene.population import StarList, apparent, reddened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["BackgroundGalaxies", "ForegroundStars"]
 
 _POINTS = 4000  # equal points of light per galaxy: its profile is known to 1.6 %, far below the noise on it
-_INDICES, _RADII = (0.8, 4.0), (0.15, 0.7)  # Sersic indices; half-light radii, arcsec
-# Light ends at 8 half-light radii, as the de Vaucouleurs profiles of the SDSS do (Stoughton et al. 2002, AJ 123, 485)
-_END = 8.0
 
 
 class ForegroundStars:
@@ -46,14 +44,14 @@ class ForegroundStars:
         u = rng.random(n)
         magnitude = np.log10(10 ** (0.15 * 18) + u * (10 ** (0.15 * 25) - 10 ** (0.15 * 18))) / 0.15
         x, y = (rng.uniform(-0.5, side - 0.5, n) for side in shape[::-1])
-        return StarList(x, y, _apparent(self._survey, magnitude[:, None] + colours))
+        return StarList(x, y, apparent(self._survey, magnitude[:, None] + colours))
 
 
 class BackgroundGalaxies:
     """Galaxies behind the disc: Sersic profiles as points of light, reddened by the whole dust layer at their centre.
 
     A Sersic profile of index n has t = b (r / R_e)^(1/n) distributed as a Gamma variate of shape 2n, which samples it
-    exactly; b = 2n - 1/3 (Ciotti & Bertin 1999, A&A 352, 447).
+    exactly.
 
     Args:
         rng: source of the random numbers.
@@ -78,19 +76,12 @@ class BackgroundGalaxies:
     ) -> None:
         n = rng.poisson(density * (size * survey.pixel_scale / 60) ** 2)
         self.x, self.y = rng.uniform(-0.5, size - 0.5, (2, n))
-        table, filters = StellarTable.load(), [b.filter for b in survey.bands]
-        ages = (8.5, 9.0, 9.5)
-        colours, coefficients = [], []
-        for log_age in ages:
-            isochrone = table.isochrone(log_age, survey.metallicity[0], bands=filters)
-            giant = np.searchsorted(isochrone.m_ini, 0.98 * isochrone.m_ini[-1])  # a colour, no more, is taken from it
-            colours.append(isochrone.mag[giant] - isochrone.mag[giant, -1])
-            coefficients.append(isochrone.extinction[giant])
-        kind = rng.integers(len(ages), size=n)
+        colours, coefficients = galaxy_colours(survey)
+        kind = rng.integers(len(colours), size=n)
         magnitude = np.log10(10**6.0 + rng.random(n) * (10**7.5 - 10**6.0)) / 0.3  # counts grow as 10^(0.3 m)
-        whole = _apparent(survey, magnitude[:, None] + np.array(colours)[kind])
-        self._flux = whole * reddened(np.array(coefficients)[kind], a_v(self.x, self.y))
-        self.reach = np.full(n, _END * _RADII[1] / survey.pixel_scale)
+        whole = apparent(survey, magnitude[:, None] + colours[kind])
+        self._flux = whole * reddened(coefficients[kind], a_v(self.x, self.y))
+        self.reach = np.full(n, END * RADII[1] / survey.pixel_scale)
         self._pixel_scale = survey.pixel_scale
 
     def draw(self, rng: np.random.Generator, number: int) -> StarList:
@@ -101,14 +92,9 @@ class BackgroundGalaxies:
 
 
 def _sersic_offsets(rng: np.random.Generator, pixel_scale: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    index = rng.uniform(*_INDICES)
-    radius = (rng.gamma(2 * index, size=_POINTS) / (2 * index - 1 / 3)) ** index
-    radius = rng.uniform(*_RADII) / pixel_scale * radius[radius < _END]
+    index = rng.uniform(*INDICES)
+    radius = (rng.gamma(2 * index, size=_POINTS) / sersic_b(index)) ** index
+    radius = rng.uniform(*RADII) / pixel_scale * radius[radius < END]
     angle, tilt = rng.uniform(0, 2 * np.pi, radius.size), rng.uniform(0, np.pi)
     u, v = radius * np.cos(angle), radius * np.sin(angle) * rng.uniform(0.3, 1.0)
     return u * np.cos(tilt) - v * np.sin(tilt), u * np.sin(tilt) + v * np.cos(tilt)
-
-
-def _apparent(survey: Survey, magnitudes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Flux [n, band] in e-/s of apparent VEGAMAG [n, band]."""
-    return 10 ** (-0.4 * (magnitudes - np.array([band.zero_point for band in survey.bands])))

@@ -24,6 +24,7 @@ _STREAMS = (
     "mosaic",
     "reference",
     "resample",
+    "artefact",
 )  # the order is part of what a seed means: append only
 
 

@@ -89,5 +89,7 @@ class DeviceScenes:
             seed=numbers.seed,
             indices=numbers.first + numbers.with_cluster,
         )
-        truth = SceneTruth(numbers.seed, numbers.first, vars(numbers.crops), content, numbers.labels, numbers.gains)
+        groups = {"crops": vars(numbers.crops), "artefacts": vars(numbers.artefacts)}
+        labels, gains = numbers.labels, numbers.gains
+        truth = SceneTruth(numbers.seed, numbers.first, content=content, target=labels, gains=gains, **groups)
         self._finisher.finish(truth, mass, out)

@@ -20,6 +20,7 @@ __all__ = [
     "AgeBin",
     "StarList",
     "age_bins",
+    "apparent",
     "flux_at_snr",
     "magnitude_flux",
     "pixel_parsec",
@@ -176,6 +177,11 @@ def magnitude_flux(magnitudes: NDArray[np.float64], survey: Survey) -> NDArray[n
     """Flux [n, band] in e-/s of absolute VEGAMAG [n, band] at the survey's distance, behind the Milky Way's dust."""
     zero = np.array([band.zero_point - survey.distance_modulus - band.a_milky_way for band in survey.bands])
     return 10 ** (-0.4 * (magnitudes - zero))
+
+
+def apparent(survey: Survey, magnitudes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Flux [n, band] in e-/s of apparent VEGAMAG [n, band]."""
+    return 10 ** (-0.4 * (magnitudes - np.array([band.zero_point for band in survey.bands])))
 
 
 def reddened(coefficients: NDArray[np.float64], a_v: NDArray[np.float64]) -> NDArray[np.float64]:

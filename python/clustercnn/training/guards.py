@@ -17,13 +17,15 @@ __all__ = ["determinism", "stop_signals"]
 
 @contextlib.contextmanager
 def determinism(on: bool) -> Iterator[None]:
-    """Only operations that give the same bits every time, when ``on``."""
-    before = torch.are_deterministic_algorithms_enabled()
+    """Only operations that give the same bits every time, when ``on``; otherwise a GPU's fastest convolutions."""
+    before, trials = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
     torch.use_deterministic_algorithms(on or before)
+    torch.backends.cudnn.benchmark = not (on or before)  # batches keep their shape: trying them all pays once
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before)
+        torch.backends.cudnn.benchmark = trials
 
 
 @contextlib.contextmanager

@@ -25,9 +25,9 @@ if command -v compute-sanitizer >/dev/null; then
   done
 fi
 python benchmarks/bench_render.py --backend cuda --json "$out/render.json" | tee "$out/render.md"
-python benchmarks/bench_train.py --device cuda --json "$out/steps.json" | tee "$out/steps.md"
-python -m clustercnn.train hydra.run.dir="$out/run" train.device=cuda train.render_device=cuda train.minutes="$minutes" \
-  model=base tracker=disabled train.batch_size=256 | tee "$out/train.log"
+python benchmarks/bench_train.py --device cuda --batch 1024 --json "$out/steps.json" | tee "$out/steps.md"
+python -m clustercnn.train experiment=best hydra.run.dir="$out/run" train.device=cuda train.render_device=cuda \
+  train.steps=null train.minutes="$minutes" tracker=disabled | tee "$out/train.log"
 
 python - "$out" "$device" <<'PY'
 import datetime, json, sys

@@ -15,10 +15,10 @@ __all__ = ["check", "detect", "main"]
 
 def check(config: Mapping[str, Any]) -> None:
     """Raise for what is wrong with the options alone; see ``conf/detect.yaml``."""
-    from clustercnn.inference.options import check_count, check_given
+    from clustercnn.inference.options import check_count, check_given, model_or_default
     from clustercnn.inference.tiling import SearchSettings
 
-    check_given(config["model"]["path"], "model", "model=run/model.ts")
+    model_or_default(config["model"]["path"])
     check_given(config["images"], "images", "images.<BAND>=<FITS file> for each band of the model")
     check_given(config["out"], "out", "out=candidates.ecsv")
     for name, low in (("samples", 0), ("draws", 2), ("seed", 0), ("batch", 1)):
@@ -40,6 +40,7 @@ def detect(config: Mapping[str, Any]) -> None:
         write_table,
     )
     from clustercnn.inference.catalogues import Catalogue
+    from clustercnn.inference.options import model_or_default
     from clustercnn.inference.results import (
         TABLE_SUFFIXES,
         check_samples,
@@ -58,9 +59,8 @@ def detect(config: Mapping[str, Any]) -> None:
     chart = config["map"] and check_output_file(config["map"], suffixes=(".fits",), overwrite=config["overwrite"])
     draws = max(config["draws"], config["samples"])
     prior = NewPrior.from_dict(config["prior"])
-    predictor = Predictor.load(
-        config["model"]["path"], device=config["device"], batch=config["batch"], draws=draws, prior=prior
-    )
+    model = model_or_default(config["model"]["path"])
+    predictor = Predictor.load(model, device=config["device"], batch=config["batch"], draws=draws, prior=prior)
     mosaic = read_images(predictor, config["images"])
     warnings = depth_warnings(predictor, mosaic)
     for line in warnings:

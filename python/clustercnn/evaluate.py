@@ -18,9 +18,9 @@ __all__ = ["check", "evaluate", "main", "scenes_config"]
 
 def check(config: Mapping[str, Any]) -> None:
     """Raise for what is wrong with the options alone; see ``conf/evaluate.yaml``."""
-    from clustercnn.inference.options import check_count, check_given
+    from clustercnn.inference.options import check_count, check_given, model_or_default
 
-    check_given(config["model"]["path"], "model", "model=run/model.ts")
+    model_or_default(config["model"]["path"])
     check_given(config["out"], "out", "out=folder")
     for name, low in (("n", 1), ("seed", 0), ("batch", 1), ("draws", 2)):
         check_count(config[name], name, low=low)
@@ -55,14 +55,14 @@ def evaluate(config: Mapping[str, Any]) -> None:
     check(config)
     from clustercnn.evaluation import evaluate_artefact, summary
     from clustercnn.inference import Predictor
+    from clustercnn.inference.options import model_or_default
     from clustercnn.progress import progress_bar
     from clustercnn.scene import build_scenes
     from clustercnn.scene.files import check_output_folder
 
     out = check_output_folder(config["out"], overwrite=config["overwrite"])
-    predictor = Predictor.load(
-        config["model"]["path"], device=config["device"], batch=config["batch"], draws=config["draws"]
-    )
+    model = model_or_default(config["model"]["path"])
+    predictor = Predictor.load(model, device=config["device"], batch=config["batch"], draws=config["draws"])
     scenes = build_scenes(scenes_config(config, predictor.artefact.metadata))
     with progress_bar("mocks", config["n"]) as progress:
         numbers = evaluate_artefact(

@@ -16,9 +16,9 @@ __all__ = ["check", "infer", "main"]
 
 def check(config: Mapping[str, Any]) -> None:
     """Raise for what is wrong with the options alone; see ``conf/infer.yaml``."""
-    from clustercnn.inference.options import check_count, check_given
+    from clustercnn.inference.options import check_count, check_given, model_or_default
 
-    check_given(config["model"]["path"], "model", "model=run/model.ts")
+    model_or_default(config["model"]["path"])
     check_given(config["images"], "images", "images.<BAND>=<FITS file> for each band of the model")
     check_given(config["catalogue"], "catalogue", "catalogue=candidates.ecsv")
     check_given(config["out"], "out", "out=result.ecsv")
@@ -39,6 +39,7 @@ def infer(config: Mapping[str, Any]) -> None:
         write_table,
     )
     from clustercnn.inference.images import check_bands
+    from clustercnn.inference.options import model_or_default
     from clustercnn.inference.results import TABLE_SUFFIXES, check_samples, few_draws, prior_meta, table_meta
     from clustercnn.progress import progress_bar
     from clustercnn.scene.files import check_output_file
@@ -47,9 +48,8 @@ def infer(config: Mapping[str, Any]) -> None:
     check_samples(out, config["samples"])
     draws = max(config["draws"], config["samples"])
     prior = NewPrior.from_dict(config["prior"])
-    predictor = Predictor.load(
-        config["model"]["path"], device=config["device"], batch=config["batch"], draws=draws, prior=prior
-    )
+    model = model_or_default(config["model"]["path"])
+    predictor = Predictor.load(model, device=config["device"], batch=config["batch"], draws=draws, prior=prior)
     check_bands(predictor, config["images"])
     catalogue = read_catalogue(config["catalogue"], origin=config["origin"], columns=config["columns"])
     mosaic = read_images(predictor, config["images"])

@@ -49,7 +49,6 @@ def test_mocks_come_from_the_artefact_unless_told(options):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model": None}, "model: missing"),
         ({"out": None}, "out: missing"),
         ({"n": 0}, "n: 0; a whole number of at least 1"),
         ({"seed": -1}, "seed: -1; a whole number of at least 0"),

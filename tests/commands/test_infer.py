@@ -97,7 +97,6 @@ def test_bad_images(inputs, options, write_image, tmp_path, what, message):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model": None}, "model: missing; give model=run/model.ts"),
         ({"images": {}}, "images: missing; give images.<BAND>="),
         ({"catalogue": None}, "catalogue: missing"),
         ({"out": None}, "out: missing"),

@@ -43,6 +43,7 @@ class ToyPredictor:
     """The exact posterior of ``ToyScenes``, its width times ``stretch``, its centre off by ``shift`` sigma."""
 
     bands, size, pixel_scale, batch, draws, label_bounds = ToyScenes.bands, 16, 0.04, 256, 199, BOUNDS
+    artefact = SimpleNamespace(name="toy", sha256="0" * 64)
 
     def __init__(self, stretch=1.0, shift=0.0):
         self.stretch, self.shift = stretch, shift

@@ -108,8 +108,8 @@ def metrics(held: HeldOut, *, prior_entropy: float, data_wait: float | None = No
     ``nll`` is the mean of -log q(true labels | image) in nats over mocks with a cluster, without those whose realised
     mass fell outside the posterior's range, where the density is zero by construction; ``nll_gain`` is
     ``prior_entropy`` - ``nll``, what the images say beyond the prior. ``paper_range`` holds the same for the clusters
-    inside the range of Paper II, against all mocks without one; its ``prior_entropy`` stays that of the whole prior,
-    which is what the network was trained on.
+    inside the range of Paper II with S/N > 10, against all mocks without one; its ``prior_entropy`` stays that of the
+    whole prior, which is what the network was trained on.
 
     Args:
         held: answers for mocks with known truth.
@@ -117,7 +117,7 @@ def metrics(held: HeldOut, *, prior_entropy: float, data_wait: float | None = No
         data_wait: share of the training time spent waiting for data, if known.
     """
     present = held.present > 0.5
-    inside = present & paper_range(held.labels)
+    inside = present & paper_range(held.labels) & (held.log_snr > np.log10(BRIGHT_SNR))
     result = _metrics_of(held, present, prior_entropy)
     result["paper_range"] = _metrics_of(held, inside, prior_entropy)
     result["data_wait"] = data_wait

@@ -50,7 +50,7 @@ def evaluate_artefact(
         progress: called with the number of mocks of each finished batch.
 
     Returns:
-        What ``metrics.json`` holds; see ``judge``.
+        What ``metrics.json`` holds: see ``judge``; and ``model`` and ``seed``, to get the same again.
 
     Raises:
         InvalidInput: n below 1, scenes the network does not read, or ``out`` is a file.
@@ -60,6 +60,8 @@ def evaluate_artefact(
         raise InvalidInput(f"out: {str(out)!r} is a file; a folder is expected")
     held = infer_held_out(predictor, scenes, n=n, seed=seed, progress=progress)
     result = judge(held, prior_entropy=scenes.prior.entropy, data_wait=data_wait)
+    result["model"] = {"name": predictor.artefact.name, "sha256": predictor.artefact.sha256}
+    result["seed"] = seed
     out.mkdir(parents=True, exist_ok=True)
     if figures:
         write_figures(held, predictor, out / "figures")

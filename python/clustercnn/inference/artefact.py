@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from clustercnn.errors import DataFileError, MissingBackend
+from clustercnn.inference.pretrained import PREFIX, pretrained_name, pretrained_path
 from clustercnn.labels import LABEL_NAMES
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ class LoadedArtefact:
     path: Path
     sha256: str
     device: torch.device
+
+    @property
+    def name(self) -> str:
+        """Of the network if it came with the package, else of the file."""
+        return pretrained_name(self.path) or self.path.name
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -76,15 +82,16 @@ def load_artefact(path: str | Path, *, device: str = "auto") -> LoadedArtefact:
     """Read and check a ``model.ts`` file.
 
     Args:
-        path: the file.
+        path: the file, or the name of a network that came with the package ("pretrained-m83").
         device: "auto" (CUDA when there is one), "cpu", "cuda" or "cuda:1".
 
     Raises:
+        InvalidInput: no network of that name came with the package.
         DataFileError: missing, no TorchScript, no clustercnn artefact, or made for other labels or another format.
         MissingBackend: a device that is not there.
     """
-    path = Path(path)
     where = _device(device)
+    path = pretrained_path(str(path)) if str(path).startswith(PREFIX) else Path(path)
     if not path.is_file():
         raise DataFileError(f"{path}: no such file; a model.ts as `train` writes it is expected")
     extra = {_EXTRA: ""}

@@ -5,8 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from clustercnn.errors import InvalidInput
+from clustercnn.inference.pretrained import DEFAULT, pretrained_names
 
-__all__ = ["check_count", "check_given", "model_as_path"]
+__all__ = ["check_count", "check_given", "model_as_path", "model_or_default"]
+
+
+def model_or_default(given: str | None) -> str:
+    """The network that a command was given, or the one that comes with the package.
+
+    Raises:
+        InvalidInput: none was given and none came with the package.
+    """
+    if given is None and DEFAULT in pretrained_names():
+        return DEFAULT
+    check_given(given, "model", "model=run/model.ts")
+    return str(given)
 
 
 def check_given(value: Any, name: str, example: str) -> None:

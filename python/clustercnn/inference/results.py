@@ -80,7 +80,7 @@ def table_meta(artefact: LoadedArtefact, *, images: Mapping[str, Any], **more: A
     """Header of a result table: which network read which files, and whatever else is worth keeping."""
     metadata = artefact.metadata
     return {
-        "model": artefact.path.name,
+        "model": artefact.name,
         "model_version": str(metadata["version"]),
         "model_sha256": artefact.sha256,
         "survey": str(metadata["survey"].get("name", "")),

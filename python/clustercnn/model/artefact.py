@@ -102,6 +102,7 @@ def save_artefact(net: ClusterNet, metadata: dict[str, Any], path: str | Path, *
         exported: write the ``.pt2`` too; it takes some seconds.
     """
     path = Path(path)
+    exported_path = path.with_suffix(".pt2")
     artefact = Artefact(copy.deepcopy(net).cpu(), metadata).eval()
     extra = {_METADATA: artefact.metadata}
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
@@ -111,10 +112,11 @@ def save_artefact(net: ClusterNet, metadata: dict[str, Any], path: str | Path, *
         warnings.simplefilter("ignore")
         try:
             torch.jit.save(torch.jit.script(artefact), str(part), _extra_files=extra)
+            exported_path.unlink(missing_ok=True)  # it would be of another network
+            part.replace(path)  # at once: a run that is killed during the slow export leaves a network
             if exported:
                 _export(artefact, part2, extra)
-                part2.replace(path.with_suffix(".pt2"))
-            part.replace(path)
+                part2.replace(exported_path)
         finally:
             part.unlink(missing_ok=True)
             part2.unlink(missing_ok=True)

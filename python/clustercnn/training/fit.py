@@ -125,7 +125,7 @@ class _Run:
             self._announce(line)
             finished, values = self._train(figures, tracker, line, stopped)
         if finished and self.ranks.first:
-            save_artefact(self.state.average, self.metadata, self.folder / "model.ts")
+            save_artefact(self.state.average, self.metadata | {"training": self._effort()}, self.folder / "model.ts")
         return FitResult(
             folder=self.folder,
             finished=finished,
@@ -172,6 +172,11 @@ class _Run:
             )
         self.save()
         return finished, watch.validate() if finished and self.ranks.first else {}
+
+    def _effort(self) -> dict[str, Any]:
+        device = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "CPU"
+        state = self.state
+        return {"steps": state.step, "images": state.images, "seconds": round(state.elapsed, 1), "device": device}
 
     def _announce(self, line: ProgressLine) -> None:
         seconds, steps = self.settings.train.budget

@@ -1,0 +1,204 @@
+"""The joint posterior's head beside a neural spline flow of zuko: held-out loss on the same features, time to draw.
+
+python benchmarks/bench_posterior.py [--quick] [--model run/model.ts] [--mocks 40000] [--seeds 2] [--json FILE]
+
+Features are those that a trained network's heads read, of mocks with a cluster; without ``--model`` the aperture
+photometry beside the trunk, of which nothing is learned. Both densities train anew on the same batches and keep the
+weights that are best on a tenth of the mocks; the loss is that on another fifth. Losses are in nats on the unit cube of
+the labels' range: 0 is the prior.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import importlib.util
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from bench_helpers import describe, machine, markdown, significant, versions, write_json
+from bench_scenes import build
+from torch import Tensor, nn
+
+from clustercnn.inference import Predictor
+from clustercnn.model import noise_scale
+from clustercnn.model.photometry import Photometry
+from clustercnn.model.posterior import BinnedPosterior
+from clustercnn.model.stretch import Stretch
+
+HIDDEN, BINS, BATCH, RATE = 64, 32, 256, 2e-3
+DRAWS = 1000
+
+
+@dataclass
+class Data:
+    """Standardised features [n, feature] and labels on the unit cube [n, 4], in three parts."""
+
+    train: tuple[Tensor, Tensor]
+    choose: tuple[Tensor, Tensor]
+    test: tuple[Tensor, Tensor]
+
+
+class Binned(nn.Module):
+    """The package's head."""
+
+    name = "clustercnn BinnedPosterior"
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.head = BinnedPosterior(features, hidden=HIDDEN, bins=BINS)
+
+    def forward(self, features: Tensor, u: Tensor) -> Tensor:
+        """Log-density [n]."""
+        return self.head(features, u)
+
+    def draw(self, features: Tensor) -> Tensor:
+        """``DRAWS`` points for each object."""
+        return self.head.sample(features, DRAWS, 0, 0)
+
+
+class Spline(nn.Module):
+    """zuko's flow, of the unit cube's normal deviates: there the prior is its base, and no mass falls outside."""
+
+    name = "zuko NSF"
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        import zuko
+
+        self.flow = zuko.flows.NSF(4, features, transforms=3, bins=8, hidden_features=(128, 128))
+
+    def forward(self, features: Tensor, u: Tensor) -> Tensor:
+        """Log-density [n]."""
+        z = torch.special.ndtri(u.clamp(1e-6, 1 - 1e-6))
+        return self.flow(features).log_prob(z) + (0.5 * z.square() + 0.5 * math.log(2 * math.pi)).sum(dim=1)
+
+    def draw(self, features: Tensor) -> Tensor:
+        """``DRAWS`` points for each object."""
+        return torch.special.ndtr(self.flow(features).sample((DRAWS,)))
+
+
+@torch.no_grad()
+def features_of(model: Path | None, mocks: int, *, quick: bool) -> Data:
+    """Features and labels of mocks with a cluster."""
+    scenes = build(quick=quick)
+    predictor = Predictor.load(model, device="cpu") if model else None
+    stretch = Stretch(noise_scale(scenes.survey))
+    photometry = Photometry(len(scenes.bands), scenes.size).eval()
+    low, high = torch.as_tensor(scenes.prior.label_bounds, dtype=torch.float32).T
+    found, first = [], 0
+    while sum(len(u) for _, u in found) < mocks:
+        batch, first = scenes.batch(first, BATCH, seed=2), first + BATCH
+        there = batch.present > 0.5
+        images = torch.from_numpy(batch.images[there])
+        features = predictor.artefact.encode(images)[2] if predictor else photometry(stretch.linear(images))
+        found.append((features, (torch.from_numpy(batch.labels[there]) - low) / (high - low)))
+    x, u = (torch.cat(part) for part in zip(*found, strict=True))
+    inside = ((u >= 0) & (u <= 1)).all(dim=1)
+    x, u = x[inside], u[inside]
+    spread, tenth = x.std(dim=0), len(x) // 10
+    x = (x - x.mean(dim=0))[:, spread > 0] / spread[spread > 0]
+    parts = (slice(3 * tenth, None), slice(tenth), slice(tenth, 3 * tenth))
+    return Data(*((x[part], u[part]) for part in parts))
+
+
+def fit(density: nn.Module, data: Data, *, steps: int, seed: int) -> nn.Module:
+    """The density with the weights that were best on the mocks to choose by."""
+    optimizer = torch.optim.AdamW(density.parameters(), lr=RATE, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
+    generator = torch.Generator().manual_seed(seed)
+    best, kept = float("inf"), density
+    for step in range(steps):
+        rows = torch.randint(len(data.train[0]), (BATCH,), generator=generator)
+        optimizer.zero_grad()
+        (-density(*(part[rows] for part in data.train)).mean()).backward()
+        nn.utils.clip_grad_norm_(density.parameters(), 2.0)
+        optimizer.step()
+        schedule.step()
+        if (step + 1) % max(steps // 10, 1) == 0:
+            loss = float(losses(density, data.choose).mean())
+            if loss < best:
+                best, kept = loss, copy.deepcopy(density)
+    return kept
+
+
+@torch.no_grad()
+def losses(density: nn.Module, part: tuple[Tensor, Tensor]) -> Tensor:
+    """-log of the density at the truth, nats, [n]."""
+    return -torch.cat([density(x, u) for x, u in zip(*(t.split(1024) for t in part), strict=True)])
+
+
+@torch.no_grad()
+def draw_seconds(density: nn.Module, features: Tensor, *, objects: int, rounds: int) -> float:
+    """Median time of a thousand draws for each of some objects."""
+    some = features[torch.arange(objects) % len(features)]
+    taken = []
+    for _ in range(rounds):
+        begin = time.perf_counter()
+        for part in some.split(100):  # the flow's draws of all at once would need gigabytes
+            density.draw(part)
+        taken.append(time.perf_counter() - begin)
+    return float(np.median(taken))
+
+
+def measure(kind: type, data: Data, *, steps: int, seeds: int, objects: int) -> tuple[dict, Tensor]:
+    """The row of a density, and its losses on the test mocks, averaged over seeds."""
+    all_losses, begin = [], time.perf_counter()
+    for seed in range(seeds):
+        torch.manual_seed(seed)
+        density = fit(kind(data.train[0].shape[1]), data, steps=steps, seed=seed)
+        all_losses.append(losses(density, data.test))
+    taken = (time.perf_counter() - begin) / seeds
+    mean = torch.stack(all_losses).mean(dim=0)
+    weights = sum(p.numel() for p in density.parameters())
+    seconds = draw_seconds(density, data.test[0], objects=objects, rounds=2 * seeds - 1)
+    row = {"what": kind.name, "weights": weights, "nll": float(mean.mean()), "train_s": taken, "draw_s": seconds}
+    return row, mean
+
+
+def table(rows: list[dict]) -> str:
+    """The rows in Markdown."""
+    lines = []
+    for row in rows:
+        above = f"{row['above']:+.3f} ± {row['above_error']:.3f}" if "above" in row else "–"
+        numbers = (significant(row[k]) if k in row else row["note"] for k in ("weights", "train_s", "draw_s"))
+        lines.append((row["what"], f"{row['nll']:.3f}" if "nll" in row else row["note"], above, *numbers))
+    return markdown(("density", "loss, nats", "above the first", "weights", "training, s", "drawing, s"), lines)
+
+
+def main() -> None:
+    """Run the bench."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a look, not a measurement")
+    parser.add_argument("--model", type=Path, help="the network whose features are used")
+    parser.add_argument("--mocks", type=int, default=40_000, help="with a cluster")
+    parser.add_argument("--steps", type=int, default=4000, help="of each training")
+    parser.add_argument("--seeds", type=int, default=2, help="trainings of each")
+    parser.add_argument("--json", type=Path, help="write machine, versions and rows to this file")
+    given = parser.parse_args()
+    mocks = 300 if given.quick else given.mocks
+    how = (10, 1, 10) if given.quick else (given.steps, given.seeds, 1000)
+    how = dict(zip(("steps", "seeds", "objects"), how, strict=True))
+    torch.set_num_threads(2)
+    head = {"machine": machine(), "versions": versions(("clustercnn", "torch", "zuko"))}
+    print(describe(head["machine"]), describe(head["versions"]), sep="\n", flush=True)
+    data = features_of(given.model, mocks, quick=given.quick)
+    row, mine = measure(Binned, data, **how)
+    rows = [row]
+    if importlib.util.find_spec("zuko") is None:
+        rows.append({"what": Spline.name, "note": "not installed"})
+    else:
+        row, theirs = measure(Spline, data, **how)
+        above = theirs - mine
+        rows.append(row | {"above": float(above.mean()), "above_error": float(above.std()) / math.sqrt(len(above))})
+    print(f"\n{DRAWS:,} draws for each of {how['objects']:,} objects\n\n{table(rows)}")
+    if given.json:
+        write_json(given.json, head | {"rows": rows})
+
+
+if __name__ == "__main__":
+    main()

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from clustercnn.errors import InvalidInput
 from clustercnn.labels import LABEL_NAMES
+from clustercnn.model.apertures import Apertures, NoTrunk
 from clustercnn.model.heads import ScalarHead
 from clustercnn.model.photometry import Photometry
 from clustercnn.model.posterior import BinnedPosterior
@@ -28,7 +29,7 @@ class ClusterNet(nn.Module):
     """Stretch, trunk and heads as one scriptable module; bounds and stretch are buffers and travel with the weights.
 
     Args:
-        settings: widths and depths.
+        settings: trunk, widths and depths.
         scale: e-/s of each band where the stretch becomes logarithmic, [band].
         bounds: low and high end of each label in its unit, [4, 2]; the posterior has no mass outside.
         size: pixels along a side of the images.
@@ -48,8 +49,10 @@ class ClusterNet(nn.Module):
         self.bands = int(scale.size)
         self.size = size
         self.stretch = Stretch(scale)
-        self.trunk = ResNet(self.bands, size, settings)
-        self.photometry = Photometry(self.bands, size)
+        if settings.trunk == "resnet":
+            self.trunk, self.photometry = ResNet(self.bands, size, settings), Photometry(self.bands, size)
+        else:
+            self.trunk, self.photometry = NoTrunk(), Apertures(self.bands, size, settings)
         self.merge = nn.Linear(self.trunk.length + self.photometry.length, settings.context)
         self.presence = ScalarHead(settings.context, hidden=settings.hidden)
         self.visibility = ScalarHead(settings.context, hidden=settings.hidden, start=1.0)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["ModelSettings", "read_settings"]
 
 T = TypeVar("T")
+TRUNKS = ("resnet", "photometry")
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 
@@ -76,6 +77,7 @@ class ModelSettings:
 
     Args:
         name: what tables and run names call it.
+        trunk: "resnet" looks at pixels; "photometry" at fluxes in apertures alone, through layers of ``widths``.
         stem: channels of the first convolution, at full resolution.
         widths: channels of each stage.
         depths: residual blocks of each stage.
@@ -86,6 +88,7 @@ class ModelSettings:
     """
 
     name: str = "small"
+    trunk: str = "resnet"
     stem: int = 16
     widths: tuple[int, ...] = (32, 64, 128, 192)
     depths: tuple[int, ...] = (1, 1, 1, 1)
@@ -95,6 +98,8 @@ class ModelSettings:
     bins: int = 32
 
     def __post_init__(self) -> None:
+        if self.trunk not in TRUNKS:
+            raise InvalidInput(f"model.trunk: {self.trunk!r}; {' or '.join(TRUNKS)} is allowed")
         if not len(self.widths) == len(self.depths) == len(self.strides) > 0:
             raise InvalidInput(
                 f"model: widths {self.widths}, depths {self.depths}, strides {self.strides}; "

@@ -1,0 +1,63 @@
+"""Aperture photometry alone, as catalogues have it: the baseline that shows what a cluster's pixels tell beyond it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from clustercnn.model.settings import ModelSettings
+
+__all__ = ["Apertures", "NoTrunk"]
+
+_RADII = (1.0, 3.0, 8.0)  # pixels: the concentration index is that of the first two, the flux that of the last
+_SKY = (0.3, 0.47)  # of the image's side: radii of the annulus
+
+
+class NoTrunk(nn.Module):
+    """In the place of a trunk that looks at pixels."""
+
+    length = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[n, 0] of images [n, band, y, x]."""
+        return x[:, 0, 0, :0]
+
+
+class Apertures(nn.Module):
+    """Per band flux, concentration index and sky, through layers of ``settings.widths``.
+
+    The concentration index is asinh(S/N within 1 pixel) - asinh(S/N within 3): a difference of magnitudes for bright
+    objects, and finite for fluxes below zero.
+
+    Args:
+        bands: number of bands.
+        size: pixels along a side of the image.
+        settings: widths of the layers.
+    """
+
+    def __init__(self, bands: int, size: int, settings: ModelSettings) -> None:
+        super().__init__()
+        axis = torch.arange(size, dtype=torch.float32) - (size - 1) / 2
+        r2 = axis[:, None] ** 2 + axis[None, :] ** 2
+        ring = ((r2 > (_SKY[0] * size) ** 2) & (r2 < (_SKY[1] * size) ** 2)).float()
+        ring = ring / ring.sum()
+        discs = torch.stack([(r2 <= radius**2).float() for radius in _RADII])
+        pixels = discs.sum(dim=(1, 2), keepdim=True)
+        shapes = torch.cat([(discs - pixels * ring) / pixels.sqrt(), ring[None]])  # flux over the noise of an empty sky
+        self.register_buffer("shapes", shapes.flatten(1).T.contiguous())  # [y * x, aperture]
+        self.norm = nn.BatchNorm1d(3 * bands)
+        layers: list[nn.Module] = []
+        length = 3 * bands
+        for width in settings.widths:
+            layers += [nn.Linear(length, width), nn.ReLU()]
+            length = width
+        self.layers = nn.Sequential(*layers)
+        self.length = length
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Features [n, length] from images in units of the noise, [n, band, y, x], float32."""
+        core, inner, whole, sky = torch.asinh(torch.matmul(images.flatten(2), self.shapes)).unbind(dim=2)
+        return self.layers(self.norm(torch.cat([whole, core - inner, sky], dim=1)))

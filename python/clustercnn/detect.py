@@ -41,6 +41,7 @@ def detect(config: Mapping[str, Any]) -> None:
     )
     from clustercnn.inference.catalogues import Catalogue
     from clustercnn.inference.options import model_or_default
+    from clustercnn.inference.psf_check import psf_warnings
     from clustercnn.inference.results import (
         TABLE_SUFFIXES,
         check_samples,
@@ -62,7 +63,7 @@ def detect(config: Mapping[str, Any]) -> None:
     model = model_or_default(config["model"]["path"])
     predictor = Predictor.load(model, device=config["device"], batch=config["batch"], draws=draws, prior=prior)
     mosaic = read_images(predictor, config["images"])
-    warnings = depth_warnings(predictor, mosaic)
+    warnings = depth_warnings(predictor, mosaic) + psf_warnings(predictor, mosaic)
     for line in warnings:
         print(f"warning: {line}", file=sys.stderr, flush=True)  # noqa: T201  (the command line's voice)
     with progress_bar("stamps", grid_points(mosaic.valid.shape, settings.stride, predictor.size)) as progress:

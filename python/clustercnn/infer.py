@@ -40,6 +40,7 @@ def infer(config: Mapping[str, Any]) -> None:
     )
     from clustercnn.inference.images import check_bands
     from clustercnn.inference.options import model_or_default
+    from clustercnn.inference.psf_check import psf_warnings
     from clustercnn.inference.results import TABLE_SUFFIXES, check_samples, few_draws, prior_meta, table_meta
     from clustercnn.progress import progress_bar
     from clustercnn.scene.files import check_output_file
@@ -53,7 +54,7 @@ def infer(config: Mapping[str, Any]) -> None:
     check_bands(predictor, config["images"])
     catalogue = read_catalogue(config["catalogue"], origin=config["origin"], columns=config["columns"])
     mosaic = read_images(predictor, config["images"])
-    warnings = depth_warnings(predictor, mosaic)
+    warnings = depth_warnings(predictor, mosaic) + psf_warnings(predictor, mosaic)
     for line in warnings:
         print(f"warning: {line}", file=sys.stderr, flush=True)  # noqa: T201  (the command line's voice)
     catalogue = catalogue.located(mosaic.wcs)

@@ -12,7 +12,7 @@ from clustercnn.labels import LABEL_NAMES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["PLANES", "count_modes", "modes_of", "multimodal", "plane_density"]
+__all__ = ["PLANES", "count_modes", "count_peaks", "modes_of", "multimodal", "plane_density"]
 
 PLANES = ((0, 2), (0, 1))  # where answers part: age with extinction, age with mass
 _CELLS = 60
@@ -34,12 +34,16 @@ def plane_density(draws: NDArray[Any], bounds: NDArray[Any], *, cells: int = _CE
 
 
 def count_modes(draws: NDArray[Any], bounds: NDArray[Any]) -> int:
-    """Peaks of the density of draws [k, 2] that stand apart, at least 1.
+    """Peaks of the density of draws [k, 2] that stand apart, see ``count_peaks``."""
+    return count_peaks(plane_density(draws, bounds)[0])
+
+
+def count_peaks(density: NDArray[np.float64]) -> int:
+    """Peaks of a density [x, y] that stand apart, at least 1.
 
     A peak counts if it has a tenth of the highest one's height, and every way from it to a higher one goes down by 30 %
     of its height on the way.
     """
-    density, _, _ = plane_density(draws, bounds)
     peaks = np.argwhere((density == ndimage.maximum_filter(density, 3)) & (density > _LEAST_PEAK * density.max()))
     heights = density[tuple(peaks.T)]
     order = np.argsort(-heights, kind="stable")

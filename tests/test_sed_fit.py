@@ -11,6 +11,8 @@ import pytest
 
 import clustercnn as cc
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def fit():

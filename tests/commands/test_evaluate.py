@@ -27,7 +27,7 @@ def test_command_line(inputs, tmp_path):
     numbers = json.loads((tmp_path / "judged/metrics.json").read_text())
     assert numbers["n"] == 40
     assert numbers["nll"] is not None
-    assert len(list((tmp_path / "judged/figures").glob("*.png"))) == 8
+    assert len(list((tmp_path / "judged/figures").glob("*.png"))) == 11
     assert [p.name for p in tmp_path.iterdir()] == ["judged"]
 
 

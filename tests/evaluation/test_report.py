@@ -11,7 +11,7 @@ from clustercnn.evaluation import evaluate_artefact, write_metrics
 from clustercnn.evaluation.plots_degeneracy import density_levels
 from clustercnn.evaluation.plots_stamps import colour_picture, plot_stamps
 
-FIGURES = ["calibration", "calibration_thirds", "degeneracies", "errors", "maps"]
+FIGURES = ["calibration", "calibration_thirds", "corner_1", "corner_2", "corner_3", "degeneracies", "errors", "maps"]
 FIGURES += ["presence", "stamps", "true_vs_inferred"]
 
 

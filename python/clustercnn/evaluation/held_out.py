@@ -42,6 +42,15 @@ class Examples:
         rows = order[np.unique(np.linspace(0, len(order) - 1, min(k, len(order))).astype(int))]
         return Examples(self.images[rows], self.labels[rows], self.log_snr[rows], self.samples[rows])
 
+    def over_age(self, k: int) -> NDArray[np.int64]:
+        """Rows of k of them, from young to old; of the brighter half only, as faint ones show the prior."""
+        n = len(self.labels)
+        if n == 0:
+            return np.zeros(0, np.int64)
+        bright = np.flatnonzero(self.log_snr >= np.median(self.log_snr))
+        by_age = bright[np.argsort(self.labels[bright, 0])]
+        return by_age[np.unique(np.linspace(0, len(by_age) - 1, min(k, len(by_age))).astype(int))]
+
 
 @dataclass(frozen=True)
 class HeldOut:

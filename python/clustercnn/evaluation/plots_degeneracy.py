@@ -32,7 +32,7 @@ def plot_degeneracies(examples: Examples, bounds: NDArray[Any], path: Path, *, c
         path: PNG to write.
         columns: how many mocks to show.
     """
-    chosen = _spread(examples, columns)
+    chosen = examples.over_age(columns)
     made, axes = figure(2, max(len(chosen), 1), width=2.4 * max(len(chosen), 2), height=5.0, sharex=True, sharey="row")
     with saving(path, made):
         for column, i in enumerate(chosen):
@@ -70,13 +70,3 @@ def _contours(panel: Axes, draws: NDArray[Any], bounds: NDArray[Any]) -> None:
         *middles, density.T, levels=[*levels, density.max() * 1.001], colors=("#C6DBEF", "#6BAED6", "#08519C")
     )
     panel.contour(*middles, density.T, levels=levels, colors=COLOURS[0], linewidths=0.6)
-
-
-def _spread(examples: Examples, count: int) -> NDArray[np.int64]:
-    """Rows of mocks spread over age, the bright half only: faint ones show the prior."""
-    n = len(examples.labels)
-    if n == 0:
-        return np.zeros(0, np.int64)
-    bright = np.flatnonzero(examples.log_snr >= np.median(examples.log_snr))
-    by_age = bright[np.argsort(examples.labels[bright, 0])]
-    return by_age[np.unique(np.linspace(0, len(by_age) - 1, min(count, len(by_age))).astype(int))]

@@ -96,6 +96,7 @@ def write_figures(held: HeldOut, predictor: Predictor, folder: Path) -> None:
     """Draw all figures of an evaluation into ``folder``, made when missing."""
     from clustercnn.evaluation.plots import plot_errors, plot_true_vs_inferred
     from clustercnn.evaluation.plots_calibration import plot_calibration
+    from clustercnn.evaluation.plots_corner import plot_corners
     from clustercnn.evaluation.plots_degeneracy import plot_degeneracies
     from clustercnn.evaluation.plots_maps import plot_maps
     from clustercnn.evaluation.plots_presence import plot_presence
@@ -110,6 +111,7 @@ def write_figures(held: HeldOut, predictor: Predictor, folder: Path) -> None:
     plot_thirds(held, folder / "calibration_thirds.png")
     plot_maps(held, predictor.label_bounds, folder / "maps.png")
     plot_degeneracies(held.examples, predictor.label_bounds, folder / "degeneracies.png")
+    plot_corners(held.examples, predictor.label_bounds, folder)
     some = held.examples.spread(6)
     if len(some.labels):
         plot_stamps(

@@ -40,7 +40,7 @@ def detect(config: Mapping[str, Any]) -> None:
         write_table,
     )
     from clustercnn.inference.catalogues import Catalogue
-    from clustercnn.inference.options import model_or_default
+    from clustercnn.inference.options import model_or_default, tell_default
     from clustercnn.inference.psf_check import psf_warnings
     from clustercnn.inference.results import (
         TABLE_SUFFIXES,
@@ -62,6 +62,7 @@ def detect(config: Mapping[str, Any]) -> None:
     prior = NewPrior.from_dict(config["prior"])
     model = model_or_default(config["model"]["path"])
     predictor = Predictor.load(model, device=config["device"], batch=config["batch"], draws=draws, prior=prior)
+    tell_default(config["model"]["path"], predictor.artefact)
     mosaic = read_images(predictor, config["images"])
     warnings = depth_warnings(predictor, mosaic) + psf_warnings(predictor, mosaic)
     for line in warnings:

@@ -55,7 +55,7 @@ def evaluate(config: Mapping[str, Any]) -> None:
     check(config)
     from clustercnn.evaluation import evaluate_artefact, summary
     from clustercnn.inference import Predictor
-    from clustercnn.inference.options import model_or_default
+    from clustercnn.inference.options import model_or_default, tell_default
     from clustercnn.progress import progress_bar
     from clustercnn.scene import build_scenes
     from clustercnn.scene.files import check_output_folder
@@ -63,6 +63,7 @@ def evaluate(config: Mapping[str, Any]) -> None:
     out = check_output_folder(config["out"], overwrite=config["overwrite"])
     model = model_or_default(config["model"]["path"])
     predictor = Predictor.load(model, device=config["device"], batch=config["batch"], draws=config["draws"])
+    tell_default(config["model"]["path"], predictor.artefact)
     scenes = build_scenes(scenes_config(config, predictor.artefact.metadata))
     with progress_bar("mocks", config["n"]) as progress:
         numbers = evaluate_artefact(

@@ -39,7 +39,7 @@ def infer(config: Mapping[str, Any]) -> None:
         write_table,
     )
     from clustercnn.inference.images import check_bands
-    from clustercnn.inference.options import model_or_default
+    from clustercnn.inference.options import model_or_default, tell_default
     from clustercnn.inference.psf_check import psf_warnings
     from clustercnn.inference.results import TABLE_SUFFIXES, check_samples, few_draws, prior_meta, table_meta
     from clustercnn.progress import progress_bar
@@ -51,6 +51,7 @@ def infer(config: Mapping[str, Any]) -> None:
     prior = NewPrior.from_dict(config["prior"])
     model = model_or_default(config["model"]["path"])
     predictor = Predictor.load(model, device=config["device"], batch=config["batch"], draws=draws, prior=prior)
+    tell_default(config["model"]["path"], predictor.artefact)
     check_bands(predictor, config["images"])
     catalogue = read_catalogue(config["catalogue"], origin=config["origin"], columns=config["columns"])
     mosaic = read_images(predictor, config["images"])

@@ -13,8 +13,9 @@ import pytest
 
 from clustercnn.errors import DataFileError, InvalidInput
 from clustercnn.evaluate import scenes_config
+from clustercnn.evaluation.metrics import auc
 from clustercnn.inference import Predictor, pretrained
-from clustercnn.inference.options import model_or_default
+from clustercnn.inference.options import model_or_default, tell_default
 from clustercnn.scene import build_scenes
 
 LONELY = """
@@ -69,6 +70,31 @@ def test_a_damaged_file_is_refused(networks):
         Predictor.load("pretrained-m83")
 
 
+@pytest.mark.parametrize("sums", [None, "", "garbage\n", "0  other.ts\n"])
+def test_a_missing_checksum_is_named(networks, sums):
+    put(networks, "m83")
+    file = networks / "m83" / "SHA256SUMS"
+    file.unlink()
+    if sums is not None:
+        file.write_text(sums)
+    with pytest.raises(DataFileError, match=r"SHA256SUMS: no checksum of model\.ts"):
+        pretrained.pretrained_path("pretrained-m83")
+
+
+def test_folders_may_begin_like_a_name(write_toy, tmp_path, monkeypatch):
+    (tmp_path / "pretrained-run").mkdir()
+    write_toy("pretrained-run/model.ts")
+    monkeypatch.chdir(tmp_path)
+    assert Predictor.load("pretrained-run/model.ts", device="cpu").artefact.name == "model.ts"
+
+
+def test_the_default_is_told(predictor, capsys):
+    tell_default("run/model.ts", predictor.artefact)
+    assert capsys.readouterr().err == ""
+    tell_default(None, predictor.artefact)
+    assert capsys.readouterr().err == f"model: model.ts (SHA-256 {predictor.artefact.sha256[:12]}), the default\n"
+
+
 def test_without_a_name_the_default_is_used(networks):
     with pytest.raises(InvalidInput, match=r"model: missing; give model=run/model\.ts"):
         model_or_default(None)
@@ -92,7 +118,10 @@ class TestShipped:
         subprocess.run([sys.executable, "-W", "ignore", "-c", LONELY, str(path)], check=True, timeout=120)
 
     def test_it_is_as_good_as_its_metrics_say(self):
-        """Mean losses of fresh mocks, within four standard errors: of these few, as the metrics' many have far less."""
+        """Mean losses of fresh mocks, within four standard errors: of these few, as the metrics' many have far less.
+
+        So too the area under the curve of presence.
+        """
         predictor = Predictor.load(pretrained.DEFAULT, device="cpu", draws=16)
         told = json.loads((predictor.artefact.path.with_name("metrics.json")).read_text())
         config = scenes_config({"seed": 5}, predictor.artefact.metadata)
@@ -101,5 +130,8 @@ class TestShipped:
         found = predictor.predict(batch.images, truth=batch.labels)
         losses = -found.log_prob[np.isfinite(found.log_prob)]
         assert abs(losses.mean() - told["nll"]) < 4 * losses.std() / math.sqrt(len(losses))
-        score = np.where(batch.present > 0, found.presence, 1 - found.presence)
-        assert score.mean() > 0.6
+        with_one, without = found.presence[batch.present > 0], found.presence[batch.present <= 0]
+        area = told["presence"]["auc"]
+        # no distribution of scores gives an area a variance above A (1 - A) / min(m, n)
+        error = math.sqrt(area * (1 - area) / min(len(with_one), len(without)))
+        assert abs(auc(with_one, without) - area) < 4 * error

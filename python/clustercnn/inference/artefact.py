@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from clustercnn.errors import DataFileError, MissingBackend
-from clustercnn.inference.pretrained import PREFIX, pretrained_name, pretrained_path
+from clustercnn.inference.pretrained import is_pretrained_name, pretrained_name, pretrained_path
 from clustercnn.labels import LABEL_NAMES
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def load_artefact(path: str | Path, *, device: str = "auto") -> LoadedArtefact:
         MissingBackend: a device that is not there.
     """
     where = _device(device)
-    path = pretrained_path(str(path)) if str(path).startswith(PREFIX) else Path(path)
+    path = pretrained_path(str(path)) if is_pretrained_name(path) else Path(path)
     if not path.is_file():
         raise DataFileError(f"{path}: no such file; a model.ts as `train` writes it is expected")
     extra = {_EXTRA: ""}

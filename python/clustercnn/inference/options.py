@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
 
 from clustercnn.errors import InvalidInput
 from clustercnn.inference.pretrained import DEFAULT, pretrained_names
 
-__all__ = ["check_count", "check_given", "model_as_path", "model_or_default"]
+if TYPE_CHECKING:
+    from clustercnn.inference.artefact import LoadedArtefact
+
+__all__ = ["check_count", "check_given", "model_as_path", "model_or_default", "tell_default"]
 
 
 def model_or_default(given: str | None) -> str:
@@ -20,6 +24,13 @@ def model_or_default(given: str | None) -> str:
         return DEFAULT
     check_given(given, "model", "model=run/model.ts")
     return str(given)
+
+
+def tell_default(given: str | None, artefact: LoadedArtefact) -> None:
+    """Say on stderr which network answers, where the command named none."""
+    if given is None:
+        line = f"model: {artefact.name} (SHA-256 {artefact.sha256[:12]}), the default"
+        print(line, file=sys.stderr, flush=True)  # noqa: T201  (the command line's voice)
 
 
 def check_given(value: Any, name: str, example: str) -> None:

@@ -37,12 +37,14 @@ def psf_warnings(predictor: Predictor, mosaic: Mosaic) -> list[str]:
     judged.
     """
     survey = Survey.from_dict(predictor.artefact.metadata["survey"])
+    found = [concentrations(*_middle(mosaic, mosaic.bands.index(band))) for band in survey.band_names]
+    if max(map(len, found)) < _FEWEST:
+        return []
     lines = []
-    for band, low, high in zip(survey.band_names, *_range_of(survey), strict=True):
-        found = concentrations(*_middle(mosaic, mosaic.bands.index(band)))
-        if len(found) < _FEWEST:
+    for band, shares, low, high in zip(survey.band_names, found, *_range_of(survey), strict=True):
+        if len(shares) < _FEWEST:
             continue
-        value = float(np.percentile(found, _QUARTILE))
+        value = float(np.percentile(shares, _QUARTILE))
         if low - _TOLERANCE <= value <= high + _TOLERANCE:
             continue
         lines.append(

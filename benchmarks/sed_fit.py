@@ -65,13 +65,17 @@ class SedFit:
         flux, variance = flux / self.correction, variance / self.correction**2
         return flux, variance + (0.4 * np.log(10) * CALIBRATION * flux) ** 2
 
+    def surface(self, flux: NDArray[np.float64], variance: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+        """Best mass, Msun, and chi^2 at each grid point [age, A_V], of fluxes and variances [band]."""
+        mass = (self.grid * (flux / variance)).sum(axis=2) / (self.grid**2 / variance).sum(axis=2)
+        mass = np.maximum(mass, 1.0)
+        return mass, ((flux - mass[:, :, None] * self.grid) ** 2 / variance).sum(axis=2)
+
     def fit(self, images: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Labels [n, 4] of the best grid point, the size being NaN; number of peaks of the likelihood in (age, A_V)."""
         labels, peaks = np.full((len(images), 4), np.nan), np.zeros(len(images), np.int64)
         for i, (flux, variance) in enumerate(zip(*self.photometry(images), strict=True)):
-            mass = (self.grid * (flux / variance)).sum(axis=2) / (self.grid**2 / variance).sum(axis=2)
-            mass = np.maximum(mass, 1.0)
-            chi2 = ((flux - mass[:, :, None] * self.grid) ** 2 / variance).sum(axis=2)
+            mass, chi2 = self.surface(flux, variance)
             age, a_v = np.unravel_index(chi2.argmin(), chi2.shape)
             labels[i, :3] = LOG_AGES[age], np.log10(mass[age, a_v]), A_VS[a_v]
             peaks[i] = count_peaks(np.exp(-0.5 * (chi2 - chi2.min())))

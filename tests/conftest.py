@@ -50,3 +50,23 @@ def emulator(tmp_path_factory):
 def new_cupy(emulator):
     """Makes stand-ins for CuPy on a machine with one GPU."""
     return lambda: stand_in.StandIn(emulator)
+
+
+@pytest.fixture(scope="session")
+def alone() -> str:
+    """How a program begins in whose process this package cannot be imported."""
+    return """
+import sys
+import warnings; warnings.simplefilter("ignore")
+class Absent:
+    def find_spec(self, name, *_):
+        if name.split(".")[0] == "clustercnn":
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
+try:
+    import clustercnn
+except ModuleNotFoundError:
+    pass
+else:
+    raise SystemExit("the package is here")
+"""

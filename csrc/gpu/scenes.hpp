@@ -27,7 +27,7 @@ struct Structure {
     float normal_variance, least_snr;
 };
 
-struct Artefacts {  // see scene/artefacts.py
+struct Blemishes {  // see scene/blemishes.py
     const float* edges;      // [sample][3]
     const int64_t* first;    // [sample + 1]
     const int32_t* pixels;   // [hit pixel], places in a sample's images
@@ -45,7 +45,7 @@ struct SceneJob {
     Crops crops;
     Noise noise;
     Structure structure;
-    Artefacts artefacts;
+    Blemishes blemishes;
     const int32_t* content;    // [n]
     const float* target;       // [n][label], with the masses aimed at
     const float* gains;        // [cluster][band], factors on the light
@@ -80,7 +80,7 @@ class Background {
 class Edge {
   public:
     CLUSTERCNN_HD Edge(const SceneJob& job, int64_t sample) : size_(job.size), middle_(0.5f * static_cast<float>(job.size - 1)) {
-        const float* edge = job.artefacts.edges + 3 * sample;
+        const float* edge = job.blemishes.edges + 3 * sample;
         across_ = edge[0], along_ = edge[1], limit_ = edge[2];
         there_ = limit_ < 1e30f;
     }
@@ -177,7 +177,7 @@ CLUSTERCNN_DEVICE void expose_band(const SceneJob& job, const Background& backgr
 
 // Cosmic rays, which are few: one thread adds those that cross in the CPU's order.
 CLUSTERCNN_DEVICE void add_hits(const SceneJob& job, int64_t sample, const Edge& edge) {
-    const Artefacts& hits = job.artefacts;
+    const Blemishes& hits = job.blemishes;
     const int pixels = job.size * job.size;
     float* const image = job.images + sample * job.bands * pixels;
     for (int64_t i = hits.first[sample]; i < hits.first[sample + 1]; ++i)

@@ -16,20 +16,7 @@ from clustercnn.model import Artefact, ClusterNet, ModelSettings, save_artefact
 BOUNDS = [[6.5, 10.0], [2.5, 5.5], [0.0, 3.0], [-1.5, -0.3]]
 METADATA = {"format": 1, "bands": ["F336W", "F438W", "F814W"], "note": "ångström"}
 
-ALONE = """
-import sys
-import warnings; warnings.simplefilter("ignore")
-class Absent:
-    def find_spec(self, name, *_):
-        if name.split(".")[0] == "clustercnn":
-            raise ModuleNotFoundError(name)
-sys.meta_path.insert(0, Absent())
-try:
-    import clustercnn
-except ModuleNotFoundError:
-    pass
-else:
-    raise SystemExit("the package is here")
+READ_IMAGES = """
 import torch
 images = torch.load(sys.argv[2], weights_only=True)
 """
@@ -91,13 +78,13 @@ def expected(net, images):
 
 
 @pytest.fixture
-def elsewhere(images, tmp_path):
+def elsewhere(images, tmp_path, alone):
     """Runs a program of a process that cannot import this package; returns what it saved."""
 
     def run(program, model):
         given, result = tmp_path / "images.pt", tmp_path / "out.pt"
         torch.save(images, given)
-        command = [sys.executable, "-I", "-c", ALONE + program, str(model), str(given), str(result)]
+        command = [sys.executable, "-I", "-c", alone + READ_IMAGES + program, str(model), str(given), str(result)]
         subprocess.run(command, check=True, cwd=tmp_path)
         return torch.load(result, weights_only=True)
 

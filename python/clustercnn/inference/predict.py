@@ -64,7 +64,8 @@ class Predictor:
         """The predictor of a ``model.ts`` file.
 
         Args:
-            path: the artefact that ``train`` leaves in its run folder, or "pretrained-m83", which comes with this.
+            path: the artefact that ``train`` leaves in its run folder, or the name of one that comes with the package:
+                "pretrained-m83".
             device: "auto" (CUDA when there is one), "cpu", "cuda" or "cuda:1".
             batch: images per pass through the network.
             draws: posterior draws behind each summary.

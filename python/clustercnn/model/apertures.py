@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from clustercnn.model.photometry import sky_ring
+
 if TYPE_CHECKING:
     from clustercnn.model.settings import ModelSettings
 
 __all__ = ["Apertures", "NoTrunk"]
 
 _RADII = (1.0, 3.0, 8.0)  # pixels: the concentration index is that of the first two, the flux that of the last
-_SKY = (0.3, 0.47)  # of the image's side: radii of the annulus
 
 
 class NoTrunk(nn.Module):
@@ -40,10 +41,7 @@ class Apertures(nn.Module):
 
     def __init__(self, bands: int, size: int, settings: ModelSettings) -> None:
         super().__init__()
-        axis = torch.arange(size, dtype=torch.float32) - (size - 1) / 2
-        r2 = axis[:, None] ** 2 + axis[None, :] ** 2
-        ring = ((r2 > (_SKY[0] * size) ** 2) & (r2 < (_SKY[1] * size) ** 2)).float()
-        ring = ring / ring.sum()
+        r2, ring = sky_ring(size)
         discs = torch.stack([(r2 <= radius**2).float() for radius in _RADII])
         pixels = discs.sum(dim=(1, 2), keepdim=True)
         shapes = torch.cat([(discs - pixels * ring) / pixels.sqrt(), ring[None]])  # flux over the noise of an empty sky

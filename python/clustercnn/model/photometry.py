@@ -10,9 +10,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Photometry"]
+__all__ = ["Photometry", "sky_ring"]
 
 _SIGMAS = (1.0, 1.6, 2.5, 4.0, 6.0, 9.0)  # pixels
+_SKY = (0.3, 0.47)  # of the image's side: radii of the annulus whose mean is the local background
+
+
+def sky_ring(size: int) -> tuple[Tensor, Tensor]:
+    """Squared distances from the middle, pixels^2, and the weights of the background's annulus; both [y, x]."""
+    axis = torch.arange(size, dtype=torch.float32) - (size - 1) / 2
+    r2 = axis[:, None] ** 2 + axis[None, :] ** 2
+    ring = ((r2 > (_SKY[0] * size) ** 2) & (r2 < (_SKY[1] * size) ** 2)).float()
+    return r2, ring / ring.sum()
 
 
 class Photometry(nn.Module):
@@ -25,12 +34,9 @@ class Photometry(nn.Module):
 
     def __init__(self, bands: int, size: int) -> None:
         super().__init__()
-        axis = torch.arange(size, dtype=torch.float32) - (size - 1) / 2
-        r2 = axis[:, None] ** 2 + axis[None, :] ** 2
+        r2, ring = sky_ring(size)
         apertures = torch.stack([torch.exp(-0.5 * r2 / s**2) for s in _SIGMAS])
         apertures = apertures / apertures.sum(dim=(1, 2), keepdim=True)
-        ring = ((r2 > (0.3 * size) ** 2) & (r2 < (0.47 * size) ** 2)).float()
-        ring = ring / ring.sum()
         # each aperture's mean above the ring's, in units of its own noise; and the ring itself
         gain = apertures.square().sum(dim=(1, 2), keepdim=True).rsqrt()
         shapes = torch.cat([(apertures - ring) * gain, ring[None]])

@@ -10,7 +10,7 @@ import numpy as np
 
 from clustercnn.errors import InvalidInput
 from clustercnn.render import StarLists, expose
-from clustercnn.scene.artefacts import ArtefactMaker
+from clustercnn.scene.blemishes import BlemishMaker
 from clustercnn.scene.confusers import COLUMNS, StarPool
 from clustercnn.scene.counters import check_seed, uniforms
 from clustercnn.scene.crops import Backgrounds
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from clustercnn.physics import Prior, Survey
     from clustercnn.render import Renderer
-    from clustercnn.scene.artefacts import Artefacts
+    from clustercnn.scene.blemishes import Blemishes
     from clustercnn.scene.mosaics import Mosaic
 
 __all__ = ["SceneBatch", "Scenes"]
@@ -63,7 +63,7 @@ class Scenes:
         mosaics: backgrounds, all observed or all noise-free, each equally probable.
         present_fraction: share of the samples with a cluster.
         confuser_fraction: share of the samples without a cluster that get a confuser in the middle.
-        edge_fraction, cosmic_ray_fraction: shares of all samples, see ``ArtefactMaker``.
+        edge_fraction, cosmic_ray_fraction: shares of all samples, see ``BlemishMaker``.
 
     Raises:
         InvalidInput: fractions out of range, or mosaics of other bands than the survey.
@@ -81,8 +81,8 @@ class Scenes:
         edge_fraction: float = 0.0,
         cosmic_ray_fraction: float = 0.0,
     ) -> None:
-        artefacts = {"edge_fraction": edge_fraction, "cosmic_ray_fraction": cosmic_ray_fraction}
-        shares = {"present_fraction": present_fraction, "confuser_fraction": confuser_fraction, **artefacts}
+        blemishes = {"edge_fraction": edge_fraction, "cosmic_ray_fraction": cosmic_ray_fraction}
+        shares = {"present_fraction": present_fraction, "confuser_fraction": confuser_fraction, **blemishes}
         for name, value in shares.items():
             if not 0 <= value <= 1:
                 raise InvalidInput(f"{name}: {value}; 0 to 1 is allowed")
@@ -95,7 +95,7 @@ class Scenes:
         self.bands, self.size = tuple(survey.band_names), renderer.size
         self.present_fraction, self.confuser_fraction = present_fraction, confuser_fraction
         self.noise = NoiseModel.of(mosaics[0], survey)
-        self._artefacts = ArtefactMaker(self.size, self.noise.exposures, **artefacts)
+        self._blemishes = BlemishMaker(self.size, self.noise.exposures, **blemishes)
         self._pool = StarPool(survey) if confuser_fraction > 0 and present_fraction < 1 else None
         self._scratch = threading.local()
 
@@ -133,7 +133,7 @@ class Scenes:
         indices = first + chosen
         mass = self.renderer.fill(signal, numbers.params, numbers.confusers, numbers.rows, seed=seed, indices=indices)
         signal[chosen] *= numbers.gains[:, :, None, None]
-        edge = _Edge(numbers.artefacts, out.images)
+        edge = _Edge(numbers.blemishes, out.images)
         edge.cut(signal)
         if chosen.size:
             variance = self._variance(out.images[chosen], signal[chosen])
@@ -142,7 +142,7 @@ class Scenes:
                 out.log_snr[chosen] = np.log10(np.maximum(snr(signal[chosen], variance)[1], LEAST_SNR))
         np.maximum(signal, 0.0, out=signal)  # the renderer's rounding leaves about -1e-6 of a peak; no rate is negative
         self._expose(signal, first=first, seed=seed, out=out.images)
-        numbers.artefacts.hit(out.images)
+        numbers.blemishes.hit(out.images)
         edge.fill(out.images)
         return out
 
@@ -165,8 +165,8 @@ class Scenes:
             psf = self.renderer.psf_numbers(first + confused, seed=seed)
             stars = self._pool.draw(rows, size=self.size, psf=psf)
         gains = self.prior.gains_at(first + chosen, seed=seed, bands=len(self.bands))
-        crops, artefacts = self.backgrounds.places(u[:, 2:5]), self._artefacts.draw(first, n, seed=seed)
-        return SceneNumbers(seed, first, crops, chosen, params, gains, confused, stars, artefacts)
+        crops, blemishes = self.backgrounds.places(u[:, 2:5]), self._blemishes.draw(first, n, seed=seed)
+        return SceneNumbers(seed, first, crops, chosen, params, gains, confused, stars, blemishes)
 
     def _variance(self, background: NDArray[np.float32], signal: NDArray[np.float32]) -> NDArray[np.float32]:
         """Pixel variance of rates, in the memory of ``background``: photons, read noise, the background's structure.
@@ -221,13 +221,13 @@ class _Edge:
     """Samples that reach over the edge of the data.
 
     Args:
-        artefacts: of the samples.
+        blemishes: of the samples.
         backgrounds: [n, band, y, x] e-/s, before anything is drawn on them.
     """
 
-    def __init__(self, artefacts: Artefacts, backgrounds: NDArray[np.float32]) -> None:
-        self._rows = np.flatnonzero(np.isfinite(artefacts.edges[:, 2]))
-        self._beyond = artefacts.without_data(self._rows, backgrounds.shape[-1])[:, None]
+    def __init__(self, blemishes: Blemishes, backgrounds: NDArray[np.float32]) -> None:
+        self._rows = np.flatnonzero(np.isfinite(blemishes.edges[:, 2]))
+        self._beyond = blemishes.without_data(self._rows, backgrounds.shape[-1])[:, None]
         self._median = structure_variance(backgrounds[self._rows])[0][:, :, None, None] if self._rows.size else 0.0
 
     def cut(self, light: NDArray[np.float32]) -> None:

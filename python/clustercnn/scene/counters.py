@@ -24,7 +24,7 @@ _STREAMS = (
     "mosaic",
     "reference",
     "resample",
-    "artefact",
+    "blemish",
 )  # the order is part of what a seed means: append only
 
 

@@ -89,7 +89,7 @@ class DeviceScenes:
             seed=numbers.seed,
             indices=numbers.first + numbers.with_cluster,
         )
-        groups = {"crops": vars(numbers.crops), "artefacts": vars(numbers.artefacts)}
+        groups = {"crops": vars(numbers.crops), "blemishes": vars(numbers.blemishes)}
         labels, gains = numbers.labels, numbers.gains
         truth = SceneTruth(numbers.seed, numbers.first, content=content, target=labels, gains=gains, **groups)
         self._finisher.finish(truth, mass, out)

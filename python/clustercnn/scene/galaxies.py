@@ -20,7 +20,9 @@ __all__ = ["END", "INDICES", "OF_GALAXY", "POINTS", "RADII", "GalaxyPool", "gala
 INDICES, RADII = (0.8, 4.0), (0.15, 0.7)  # Sersic indices; half-light radii, arcsec
 # Light ends at 8 half-light radii, as the de Vaucouleurs profiles of the SDSS do (Stoughton et al. 2002, AJ 123, 485)
 END = 8.0
-POINTS = 256  # of equal light in a sample's galaxy: in the plane's evenest order they lie closer than the PSF is wide
+# Of equal light in a sample's galaxy, laid out as a sunflower's seeds: within the half-light radius of the largest they
+# lie 2.7 pixels apart, a little more than the PSF's width, and it is as grainy as spirals are
+POINTS = 256
 OF_GALAXY = 7  # uniform numbers of a galaxy: index, radius, axis ratio, tilt, phase, magnitude, colour
 _AXIS_RATIOS, _MAGNITUDES = (0.3, 1.0), (19.0, 24.5)
 _GOLDEN = np.pi * (3.0 - np.sqrt(5.0))  # the angle from one seed of a sunflower to the next

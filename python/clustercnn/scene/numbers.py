@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from clustercnn.labels import ClusterParams
     from clustercnn.render import StarLists
-    from clustercnn.scene.artefacts import Artefacts
+    from clustercnn.scene.blemishes import Blemishes
     from clustercnn.scene.crops import Crops
 
 __all__ = ["SceneNumbers"]
@@ -31,7 +31,7 @@ class SceneNumbers:
         gains: float32 [clusters, band], factors on their light; see ``Prior.gains_at``.
         with_confuser: int64 [confusers], which have a confuser.
         confusers: their stars.
-        artefacts: of all n.
+        blemishes: of all n.
     """
 
     seed: int
@@ -42,7 +42,7 @@ class SceneNumbers:
     gains: NDArray[np.float32]
     with_confuser: NDArray[np.int64]
     confusers: StarLists
-    artefacts: Artefacts
+    blemishes: Blemishes
 
     def __len__(self) -> int:
         return len(self.crops.code)

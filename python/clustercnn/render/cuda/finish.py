@@ -34,7 +34,7 @@ class SceneTruth:
         content: int32 [n]: the cluster's number among the batch's clusters, ``CONFUSER``, or ``NOTHING``.
         target: float32 [n, 4] labels with the mass aimed at; NaN without a cluster.
         gains: float32 [clusters, band], factors on the clusters' light.
-        artefacts: by name: edges float32 [n, 3]; first int64 [n + 1]; pixels int32 and rates float32 [hit pixel].
+        blemishes: by name: edges float32 [n, 3]; first int64 [n + 1]; pixels int32 and rates float32 [hit pixel].
     """
 
     seed: int
@@ -43,7 +43,7 @@ class SceneTruth:
     content: NDArray[np.int32]
     target: NDArray[np.float32]
     gains: NDArray[np.float32]
-    artefacts: Mapping[str, NDArray[Any]]
+    blemishes: Mapping[str, NDArray[Any]]
 
 
 class SceneFinisher:
@@ -98,7 +98,7 @@ class SceneFinisher:
             for group, arrays in (
                 ("crops", truth.crops),
                 ("noise", self._noise),
-                ("artefacts", truth.artefacts),
+                ("blemishes", truth.blemishes),
             ):
                 for name, array in arrays.items():
                     job[group][name] = base + parcel.add(array)

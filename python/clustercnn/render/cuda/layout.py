@@ -54,7 +54,7 @@ SCENE_JOB = _structure(
     ("crops", _structure(("mosaic y x code", U64))),
     ("noise", _structure(("seconds read_noise sky fixed", U64))),
     ("structure", _structure(("step middle top", I32), ("normal_variance least_snr", F32))),
-    ("artefacts", _structure(("edges first pixels rates", U64))),
+    ("blemishes", _structure(("edges first pixels rates", U64))),
     ("content target gains total_mass images present labels log_snr", U64),
 )
 LOTS = _structure(

@@ -7,7 +7,7 @@ import pytest
 
 from clustercnn.errors import InvalidInput
 from clustercnn.scene import Scenes
-from clustercnn.scene.artefacts import NEAREST_EDGE, ArtefactMaker
+from clustercnn.scene.blemishes import NEAREST_EDGE, BlemishMaker
 from clustercnn.scene.visibility import structure_variance
 
 SEED, SIZE = 4, 32
@@ -15,7 +15,7 @@ EXPOSURES = np.array([1000.0, 500.0, 2000.0], np.float32)
 
 
 def make(**shares):
-    return ArtefactMaker(SIZE, EXPOSURES, **({"edge_fraction": 0.0, "cosmic_ray_fraction": 0.0} | shares))
+    return BlemishMaker(SIZE, EXPOSURES, **({"edge_fraction": 0.0, "cosmic_ray_fraction": 0.0} | shares))
 
 
 def test_each_is_a_function_of_seed_and_number():
@@ -29,22 +29,22 @@ def test_each_is_a_function_of_seed_and_number():
 
 def test_edges_leave_the_middle():
     """No pixel nearer than the least distance is without data, and never more than half are."""
-    artefacts = make(edge_fraction=0.4).draw(0, 2000, seed=SEED)
-    rows = np.flatnonzero(np.isfinite(artefacts.edges[:, 2]))
+    blemishes = make(edge_fraction=0.4).draw(0, 2000, seed=SEED)
+    rows = np.flatnonzero(np.isfinite(blemishes.edges[:, 2]))
     assert abs(len(rows) / 2000 - 0.4) < 5 * np.sqrt(0.24 / 2000)
-    beyond = artefacts.without_data(rows, SIZE)
+    beyond = blemishes.without_data(rows, SIZE)
     y, x = np.mgrid[:SIZE, :SIZE] - (SIZE - 1) / 2
     assert not beyond[:, np.hypot(y, x) <= NEAREST_EDGE].any()
     assert 0 < beyond.mean(axis=(1, 2)).max() <= 0.5
-    directions = artefacts.edges[rows, :2]
+    directions = blemishes.edges[rows, :2]
     # of a direction at random each component has the variance 1/2: the mean's scatter is sqrt(1 / 2 / n); 5 sigma
     assert (np.abs(directions.mean(axis=0)) < 5 * np.sqrt(0.5 / len(rows))).all()
 
 
 def test_cosmic_rays_are_straight_tracks_in_one_band():
-    artefacts = make(cosmic_ray_fraction=1.0).draw(0, 500, seed=SEED)
+    blemishes = make(cosmic_ray_fraction=1.0).draw(0, 500, seed=SEED)
     images = np.zeros((500, 3, SIZE, SIZE), np.float32)
-    artefacts.hit(images)
+    blemishes.hit(images)
     touched = (images > 0).sum(axis=(1, 2, 3))
     assert touched.max() <= 3 * 8
     assert (touched > 0).mean() > 0.95  # some begin outside and lead away
@@ -58,10 +58,10 @@ def test_cosmic_rays_are_straight_tracks_in_one_band():
 
 
 def test_hits_on_one_pixel_add_up():
-    artefacts = make(cosmic_ray_fraction=1.0).draw(0, 300, seed=SEED)
+    blemishes = make(cosmic_ray_fraction=1.0).draw(0, 300, seed=SEED)
     images = np.zeros((300, 3, SIZE, SIZE), np.float32)
-    artefacts.hit(images)
-    assert images.sum(dtype=float) == pytest.approx(artefacts.rates.sum(dtype=float), rel=1e-6)
+    blemishes.hit(images)
+    assert images.sum(dtype=float) == pytest.approx(blemishes.rates.sum(dtype=float), rel=1e-6)
 
 
 def test_samples_hold_the_median_beyond_an_edge(survey, prior, renderer, field):
@@ -70,7 +70,7 @@ def test_samples_hold_the_median_beyond_an_edge(survey, prior, renderer, field):
     )
     scenes = Scenes(survey, prior, renderer, mosaics=[field], edge_fraction=1.0)
     numbers = scenes.numbers(0, 30, seed=SEED)
-    beyond = numbers.artefacts.without_data(np.arange(30), scenes.size)
+    beyond = numbers.blemishes.without_data(np.arange(30), scenes.size)
     backgrounds = np.empty_like(cut.images)
     scenes.backgrounds.cut(numbers.crops, backgrounds)
     median = structure_variance(backgrounds)[0]
@@ -89,7 +89,7 @@ def test_cosmic_rays_come_on_top_of_the_noise(survey, prior, renderer, field):
         for f in (0.0, 1.0)
     )
     numbers = Scenes(survey, prior, renderer, mosaics=[field], cosmic_ray_fraction=1.0).numbers(0, 30, seed=SEED)
-    numbers.artefacts.hit(plain.images)
+    numbers.blemishes.hit(plain.images)
     np.testing.assert_array_equal(hit.images, plain.images)
     np.testing.assert_array_equal(hit.log_snr, plain.log_snr)
 

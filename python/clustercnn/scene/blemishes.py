@@ -12,20 +12,17 @@ from clustercnn.scene.counters import uniforms
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ArtefactMaker", "Artefacts"]
+__all__ = ["BlemishMaker", "Blemishes"]
 
 NEAREST_EDGE = 4.0  # pixels from the middle: a candidate nearer to the edge is flagged, not judged
 _MOST_HITS, _LONGEST, _MEAN_LENGTH = 3, 8, 2.0  # of cosmic rays in a sample; pixels
-_CHARGES = (
-    30.0,
-    3000.0,
-)  # e- per pixel: what is left of some 1,000 in one of several exposures, and of unrejected ones
+_CHARGES = (30.0, 3000.0)  # e- per pixel: from what is left of one in several exposures to one that was not rejected
 _OF_HIT = 6  # uniform numbers of a hit: band, x, y, direction, length, charge
 _COLUMNS = 5 + _OF_HIT * _MOST_HITS  # whether there is an edge, direction, distance; whether there are hits, how many
 
 
 @dataclass(frozen=True, eq=False)
-class Artefacts:
+class Blemishes:
     """Those of n samples.
 
     Args:
@@ -53,8 +50,8 @@ class Artefacts:
         np.add.at(flat, (np.repeat(np.arange(len(images)), np.diff(self.first)), self.pixels), self.rates)
 
 
-class ArtefactMaker:
-    """Draws artefacts.
+class BlemishMaker:
+    """Draws blemishes.
 
     Args:
         size: side of the samples in pixels.
@@ -71,13 +68,13 @@ class ArtefactMaker:
         self._size, self._exposures = size, exposures
         self._edges, self._rays = edge_fraction, cosmic_ray_fraction
 
-    def draw(self, first: int, n: int, *, seed: int) -> Artefacts:
+    def draw(self, first: int, n: int, *, seed: int) -> Blemishes:
         """Of samples first .. first + n - 1, each a function of (seed, its number) alone."""
         edges = np.tile(np.array([1.0, 0.0, np.inf], np.float32), (n, 1))
         if self._edges <= 0 and self._rays <= 0:
             nothing = np.zeros(n + 1, np.int64)
-            return Artefacts(edges, nothing, np.empty(0, np.int32), np.empty(0, np.float32))
-        u = uniforms(seed, "artefact", first=first, n=n, k=_COLUMNS)
+            return Blemishes(edges, nothing, np.empty(0, np.int32), np.empty(0, np.float32))
+        u = uniforms(seed, "blemish", first=first, n=n, k=_COLUMNS)
         cut = u[:, 0] < self._edges
         direction = 2 * np.pi * u[cut, 1]
         limit = NEAREST_EDGE + (self._size / 2 - NEAREST_EDGE) * u[cut, 2]
@@ -85,7 +82,7 @@ class ArtefactMaker:
         count = np.where(u[:, 3] < self._rays, 1 + (_MOST_HITS * u[:, 4]).astype(int), 0)
         sample, pixels, rates = self._tracks(u[:, 5:].reshape(n, _MOST_HITS, _OF_HIT), count)
         starts = np.searchsorted(sample, np.arange(n + 1)).astype(np.int64)
-        return Artefacts(edges, starts, pixels.astype(np.int32), rates.astype(np.float32))
+        return Blemishes(edges, starts, pixels.astype(np.int32), rates.astype(np.float32))
 
     def _tracks(
         self, u: NDArray[np.float64], count: NDArray[np.int64]

@@ -2,8 +2,8 @@
 
 python benchmarks/bench_posterior.py [--quick] [--model run/model.ts] [--mocks 40000] [--seeds 2] [--json FILE]
 
-Features are those that a trained network's heads read, of mocks with a cluster; without ``--model`` the aperture
-photometry beside the trunk, of which nothing is learned. Both densities train anew on the same batches and keep the
+Features are those that a trained network's heads read, of mocks with a cluster; without ``--model`` the numbers that
+the photometry beside the trunk measures, of which nothing is learned. Both densities train anew on the same batches and keep the
 weights that are best on a tenth of the mocks; the loss is that on another fifth. Losses are in nats on the unit cube of
 the labels' range: 0 is the prior.
 """
@@ -25,7 +25,7 @@ from bench_scenes import build
 from torch import Tensor, nn
 
 from clustercnn.inference import Predictor
-from clustercnn.model import noise_scale
+from clustercnn.model import ModelSettings, noise_scale
 from clustercnn.model.photometry import Photometry
 from clustercnn.model.posterior import BinnedPosterior
 from clustercnn.model.stretch import Stretch
@@ -88,14 +88,14 @@ def features_of(model: Path | None, mocks: int, *, quick: bool) -> Data:
     scenes = build(quick=quick)
     predictor = Predictor.load(model, device="cpu") if model else None
     stretch = Stretch(noise_scale(scenes.survey))
-    photometry = Photometry(len(scenes.bands), scenes.size).eval()
+    photometry = Photometry(len(scenes.bands), scenes.size, ModelSettings())
     low, high = torch.as_tensor(scenes.prior.label_bounds, dtype=torch.float32).T
     found, first = [], 0
     while sum(len(u) for _, u in found) < mocks:
         batch, first = scenes.batch(first, BATCH, seed=2), first + BATCH
         there = batch.present > 0.5
         images = torch.from_numpy(batch.images[there])
-        features = predictor.artefact.encode(images)[2] if predictor else photometry(stretch.linear(images))
+        features = predictor.artefact.encode(images)[2] if predictor else photometry.measure(stretch.linear(images))
         found.append((features, (torch.from_numpy(batch.labels[there]) - low) / (high - low)))
     x, u = (torch.cat(part) for part in zip(*found, strict=True))
     inside = ((u >= 0) & (u <= 1)).all(dim=1)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from clustercnn.scene import Scenes
-    from clustercnn.training import RunSettings
+    from clustercnn.training import RunSettings, Start
 
 __all__ = ["EvaluateSettings", "main", "read_config", "train"]
 
@@ -36,7 +36,7 @@ def read_config(config: Mapping[str, Any]) -> tuple[RunSettings, EvaluateSetting
 
     Raises:
         InvalidInput: an unknown name or a value of the wrong type or range.
-        DataFileError: the checkpoint to resume from is not there.
+        DataFileError: the checkpoint to resume from, or the network to start from, is not there.
     """
     from clustercnn.model import ModelSettings, load_checkpoint, read_settings
     from clustercnn.training import RunSettings, TrackerSettings, TrainSettings
@@ -48,10 +48,22 @@ def read_config(config: Mapping[str, Any]) -> tuple[RunSettings, EvaluateSetting
         seed=config["seed"],
         resume=str(config["resume"]),
         config=config,
+        start=_start(config["start_from"]),
     )
     if run.resume not in ("auto", "none"):
         load_checkpoint(run.resume)
     return run, read_settings(EvaluateSettings, config["evaluate"], where="evaluate")
+
+
+def _start(model: str | None) -> Start | None:
+    if model is None:
+        return None
+    from clustercnn.inference import load_artefact
+    from clustercnn.training import Start
+
+    artefact = load_artefact(model, device="cpu")
+    weights = {name.removeprefix("net."): tensor for name, tensor in artefact.module.state_dict().items()}
+    return Start(artefact.name, weights, {"sha256": artefact.sha256, **artefact.metadata.get("training", {})})
 
 
 def train(config: Mapping[str, Any], folder: Path) -> None:

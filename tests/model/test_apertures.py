@@ -11,7 +11,7 @@ from clustercnn.model.apertures import Apertures
 
 SIZE = 32
 BOUNDS = [[6.6, 10.1], [2.3, 5.9], [0.0, 3.5], [-1.6, -0.2]]
-SETTINGS = ModelSettings(trunk="photometry", widths=(16,), depths=(1,), strides=(1,), context=8, hidden=8, bins=24)
+SETTINGS = ModelSettings(trunk="none", photometry="catalogue", layers=(16,), context=8, hidden=8, bins=24)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,10 @@ def test_it_is_saved_like_any_other(net, tmp_path):
         torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
 
 
-def test_unknown_trunks_are_refused():
-    with pytest.raises(InvalidInput, match=r"model.trunk: 'vit'; resnet or photometry is allowed"):
+def test_unknown_parts_are_refused():
+    with pytest.raises(InvalidInput, match=r"model.trunk: 'vit'; resnet or none is allowed"):
         ModelSettings(trunk="vit")
+    with pytest.raises(InvalidInput, match=r"model.photometry: 'psf'; centred or catalogue is allowed"):
+        ModelSettings(photometry="psf")
+    with pytest.raises(InvalidInput, match=r"model.layers: \(\); one width or more"):
+        ModelSettings(layers=())

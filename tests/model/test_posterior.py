@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
-from clustercnn.model.posterior import BinnedPosterior
+from clustercnn.model.posterior import BinnedPosterior, factor
 
 
 @pytest.fixture
@@ -35,10 +35,8 @@ def conditional_cdf(posterior, context, u, d, *, n=4001):
 
 
 def partial_log_density(posterior, context, u, d):
-    from clustercnn.model.bins import log_density
-
     conditional = posterior.conditionals[d]
-    return log_density(conditional(conditional.from_context(context), u[:, :d]), u[:, d], posterior.bins)
+    return factor(conditional(conditional.from_context(context), u[:, :d]), u[:, d], posterior.bins)
 
 
 def test_joint_density_integrates_to_one(posterior):

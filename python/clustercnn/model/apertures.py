@@ -7,28 +7,18 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from clustercnn.model.photometry import sky_ring
+from clustercnn.model.photometry import contrasts, layers, sky_ring
 
 if TYPE_CHECKING:
     from clustercnn.model.settings import ModelSettings
 
-__all__ = ["Apertures", "NoTrunk"]
+__all__ = ["Apertures"]
 
 _RADII = (1.0, 3.0, 8.0)  # pixels: the concentration index is that of the first two, the flux that of the last
 
 
-class NoTrunk(nn.Module):
-    """In the place of a trunk that looks at pixels."""
-
-    length = 0
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[n, 0] of images [n, band, y, x]."""
-        return x[:, 0, 0, :0]
-
-
 class Apertures(nn.Module):
-    """Per band flux, concentration index and sky, through layers of ``settings.widths``.
+    """Fluxes, colours, concentration indices and sky, through layers.
 
     The concentration index is asinh(S/N within 1 pixel) - asinh(S/N within 3): a difference of magnitudes for bright
     objects, and finite for fluxes below zero.
@@ -46,16 +36,11 @@ class Apertures(nn.Module):
         pixels = discs.sum(dim=(1, 2), keepdim=True)
         shapes = torch.cat([(discs - pixels * ring) / pixels.sqrt(), ring[None]])  # flux over the noise of an empty sky
         self.register_buffer("shapes", shapes.flatten(1).T.contiguous())  # [y * x, aperture]
-        self.norm = nn.BatchNorm1d(3 * bands)
-        layers: list[nn.Module] = []
-        length = 3 * bands
-        for width in settings.widths:
-            layers += [nn.Linear(length, width), nn.ReLU()]
-            length = width
-        self.layers = nn.Sequential(*layers)
-        self.length = length
+        self.layers = layers(4 * bands, settings.layers)
+        self.length = settings.layers[-1]
 
     def forward(self, images: Tensor) -> Tensor:
         """Features [n, length] from images in units of the noise, [n, band, y, x], float32."""
         core, inner, whole, sky = torch.asinh(torch.matmul(images.flatten(2), self.shapes)).unbind(dim=2)
-        return self.layers(self.norm(torch.cat([whole, core - inner, sky], dim=1)))
+        fluxes = contrasts(torch.stack([whole, inner], dim=2))
+        return self.layers(torch.cat([fluxes, core - inner, sky], dim=1))

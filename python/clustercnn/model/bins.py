@@ -24,7 +24,7 @@ def density_knots(raw: Tensor, bins: int) -> tuple[Tensor, Tensor, Tensor]:
         each bin [..., bins].
     """
     narrowest = 1e-3
-    # a uniform floor under every density bounds the loss of one odd label at -log(1e-4), and costs 1e-4 nats elsewhere
+    # a uniform floor under every density bounds the loss of one odd label, and costs 1e-4 nats elsewhere
     floor = 1e-4
     width = torch.softmax(raw[..., :bins], dim=-1) * (1.0 - bins * narrowest) + narrowest
     log_height = raw[..., bins:]

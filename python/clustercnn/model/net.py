@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from clustercnn.errors import InvalidInput
 from clustercnn.labels import LABEL_NAMES
-from clustercnn.model.apertures import Apertures, NoTrunk
+from clustercnn.model.apertures import Apertures
 from clustercnn.model.heads import ScalarHead
 from clustercnn.model.photometry import Photometry
 from clustercnn.model.posterior import BinnedPosterior
@@ -49,11 +49,12 @@ class ClusterNet(nn.Module):
         self.bands = int(scale.size)
         self.size = size
         self.stretch = Stretch(scale)
-        if settings.trunk == "resnet":
-            self.trunk, self.photometry = ResNet(self.bands, size, settings), Photometry(self.bands, size)
-        else:
-            self.trunk, self.photometry = NoTrunk(), Apertures(self.bands, size, settings)
-        self.merge = nn.Linear(self.trunk.length + self.photometry.length, settings.context)
+        self.blind = settings.trunk == "none"
+        self.trunk = nn.Identity() if self.blind else ResNet(self.bands, size, settings)
+        photometry = Photometry if settings.photometry == "centred" else Apertures
+        self.photometry = photometry(self.bands, size, settings)
+        self.from_photometry = nn.Linear(self.photometry.length, settings.context)
+        self.from_maps = nn.Identity() if self.blind else _silent(self.trunk.length, settings.context)
         self.presence = ScalarHead(settings.context, hidden=settings.hidden)
         self.visibility = ScalarHead(settings.context, hidden=settings.hidden, start=1.0)
         self.posterior = BinnedPosterior(settings.context, hidden=settings.hidden, bins=settings.bins)
@@ -76,13 +77,15 @@ class ClusterNet(nn.Module):
     @torch.jit.export
     def maps(self, images: Tensor) -> Tensor:
         """What the trunk sees, pooled, [n, length]. Training runs this part, and this part only, in bfloat16."""
+        if self.blind:
+            return torch.zeros_like(images[:, 0, 0, :1])
         return self.trunk(self.stretch(images))
 
     @torch.jit.export
     def context(self, maps: Tensor, images: Tensor) -> Tensor:
         """The features that the heads read, [n, context], from the pooled maps and photometry of the images."""
         photometry = self.photometry(self.stretch.linear(images))
-        return torch.relu(self.merge(torch.cat([maps.float(), photometry], dim=1)))
+        return torch.relu(self.from_photometry(photometry) + self.from_maps(maps.float()))
 
     @torch.jit.export
     def heads(self, context: Tensor) -> tuple[Tensor, Tensor]:
@@ -118,3 +121,10 @@ class ClusterNet(nn.Module):
             parts.append(self.posterior.sample(context[start : start + rows], k, seed, first + start))
         u = torch.cat(parts) if len(parts) > 0 else context.new_empty([0, k, 4])
         return self.low + self.width * u
+
+
+def _silent(length: int, context: int) -> nn.Linear:
+    """A linear map that starts at zero: heads learn from photometry first, and pixels add to what they know."""
+    linear = nn.Linear(length, context, bias=False)
+    nn.init.zeros_(linear.weight)
+    return linear

@@ -1,7 +1,7 @@
-"""The joint posterior on the unit cube: p(u) = prod_d p(u_d | u_<d, features), each factor a binned density.
+"""The joint posterior on the unit cube: p(u) = prod_d p(u_d | u_<d, features).
 
-Autoregressive, hence any joint shape; binned, hence several modes, no mass outside the bounds, exact density and
-sampling.
+Each factor is a binned density of the label's rank in a Cauchy distribution. Autoregressive, hence any joint shape;
+binned, hence several modes, no mass outside the bounds, exact density and sampling.
 """
 
 from __future__ import annotations
@@ -12,9 +12,21 @@ import torch
 from torch import Tensor, nn
 
 from clustercnn.model.bins import log_density, sample_density
+from clustercnn.model.spread import cauchy, gather, spread
 from clustercnn.model.uniforms import philox_uniforms
 
-__all__ = ["BinnedPosterior", "Conditional"]
+__all__ = ["BinnedPosterior", "Conditional", "factor", "sample_factor"]
+
+
+def factor(raw: Tensor, u: Tensor, bins: int) -> Tensor:
+    """Log-density of one label at ``u`` in [0, 1], [...], from the raw numbers of ``Conditional``."""
+    share, log_slope = spread(u, cauchy(raw[..., :2]))
+    return log_density(raw[..., 2:], share, bins) + log_slope
+
+
+def sample_factor(raw: Tensor, t: Tensor, bins: int) -> Tensor:
+    """The point below which a share ``t`` in (0, 1) of that density lies, [...]."""
+    return gather(sample_density(raw[..., 2:], t, bins), cauchy(raw[..., :2]))
 
 
 class Conditional(nn.Module):
@@ -33,7 +45,7 @@ class Conditional(nn.Module):
         # value and two sine waves per label: a narrow ridge in (age, extinction) needs more than a straight line
         self.from_labels = nn.Linear(max(5 * before, 1), hidden, bias=False)
         self.mix = nn.Linear(hidden, hidden)
-        self.out = nn.Linear(hidden, 2 * bins + 1)
+        self.out = nn.Linear(hidden, 2 + 2 * bins + 1)  # of the Cauchy distribution, and of the bins
         nn.init.zeros_(self.out.bias)
         with torch.no_grad():
             self.out.weight.mul_(0.1)  # start near the uniform density, the prior of the unit cube
@@ -47,7 +59,7 @@ class Conditional(nn.Module):
         return torch.cat(waves, dim=-1)
 
     def forward(self, from_context: Tensor, before: Tensor) -> Tensor:
-        """Raw numbers [..., 2 * bins + 1] of the density.
+        """Raw numbers [..., 2 * bins + 3] of the density.
 
         Args:
             from_context: what ``self.from_context`` makes of the features, [..., hidden].
@@ -77,7 +89,7 @@ class BinnedPosterior(nn.Module):
         total = torch.zeros_like(u[:, 0])
         for d, conditional in enumerate(self.conditionals):
             raw = conditional(conditional.from_context(context), u[:, :d])
-            total = total + log_density(raw, u[:, d], self.bins)
+            total = total + factor(raw, u[:, d], self.bins)
         return total
 
     def sample(self, context: Tensor, k: int, seed: int, first: int) -> Tensor:
@@ -86,5 +98,5 @@ class BinnedPosterior(nn.Module):
         u = torch.empty_like(t[..., :0])
         for d, conditional in enumerate(self.conditionals):
             from_context = conditional.from_context(context).unsqueeze(1)  # [n, 1, hidden]
-            u = torch.cat([u, sample_density(conditional(from_context, u), t[..., d], self.bins).unsqueeze(-1)], dim=-1)
+            u = torch.cat([u, sample_factor(conditional(from_context, u), t[..., d], self.bins).unsqueeze(-1)], dim=-1)
         return u

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["ModelSettings", "read_settings"]
 
 T = TypeVar("T")
-TRUNKS = ("resnet", "photometry")
+_CHOICES = {"trunk": ("resnet", "none"), "photometry": ("centred", "catalogue")}
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 
@@ -77,7 +77,10 @@ class ModelSettings:
 
     Args:
         name: what tables and run names call it.
-        trunk: "resnet" looks at pixels; "photometry" at fluxes in apertures alone, through layers of ``widths``.
+        trunk: "resnet" looks at pixels; "none" leaves photometry alone.
+        photometry: "centred" measures fluxes, growth and structure about the object's own centre; "catalogue" what
+            catalogues have: three apertures.
+        layers: widths of the layers that read the photometry.
         stem: channels of the first convolution, at full resolution.
         widths: channels of each stage.
         depths: residual blocks of each stage.
@@ -89,6 +92,8 @@ class ModelSettings:
 
     name: str = "small"
     trunk: str = "resnet"
+    photometry: str = "centred"
+    layers: tuple[int, ...] = (256, 256, 256)
     stem: int = 16
     widths: tuple[int, ...] = (32, 64, 128, 192)
     depths: tuple[int, ...] = (1, 1, 1, 1)
@@ -98,8 +103,11 @@ class ModelSettings:
     bins: int = 32
 
     def __post_init__(self) -> None:
-        if self.trunk not in TRUNKS:
-            raise InvalidInput(f"model.trunk: {self.trunk!r}; {' or '.join(TRUNKS)} is allowed")
+        for key, allowed in _CHOICES.items():
+            if getattr(self, key) not in allowed:
+                raise InvalidInput(f"model.{key}: {getattr(self, key)!r}; {' or '.join(allowed)} is allowed")
+        if not self.layers or min(self.layers) < 1:
+            raise InvalidInput(f"model.layers: {self.layers}; one width or more, each of at least 1, is allowed")
         if not len(self.widths) == len(self.depths) == len(self.strides) > 0:
             raise InvalidInput(
                 f"model: widths {self.widths}, depths {self.depths}, strides {self.strides}; "

@@ -19,6 +19,7 @@ from clustercnn.training.progress import ProgressLine, duration
 from clustercnn.training.resume import check_same, find_checkpoint
 from clustercnn.training.run import FitResult, RunSettings, artefact_metadata
 from clustercnn.training.stamps import stamp_sheet
+from clustercnn.training.start import take_weights
 from clustercnn.training.state import TrainState
 from clustercnn.training.trackers import NoTracker, Tracker, open_tracker
 from clustercnn.training.watch import Watch
@@ -88,6 +89,7 @@ class _Run:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             net = ClusterNet(settings.model, scale=self.scale, bounds=scenes.prior.label_bounds, size=scenes.size)
+        self.new_parts = take_weights(net, settings.start) if settings.start and resumed is None else None
         net = net.to(device, memory_format=torch.channels_last)
         self.state = TrainState(net, settings.train)
         self.bf16 = self._bf16(net, resumed)
@@ -175,8 +177,9 @@ class _Run:
 
     def _effort(self) -> dict[str, Any]:
         device = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "CPU"
-        state = self.state
-        return {"steps": state.step, "images": state.images, "seconds": round(state.elapsed, 1), "device": device}
+        state, start = self.state, self.settings.start
+        values = {"steps": state.step, "images": state.images, "seconds": round(state.elapsed, 1), "device": device}
+        return values | ({"started_from": dict(start.made_by)} if start else {})
 
     def _announce(self, line: ProgressLine) -> None:
         seconds, steps = self.settings.train.budget
@@ -186,6 +189,8 @@ class _Run:
             f"model {self.settings.model.name}: {count / 1e6:.2f} million weights, {'bf16' if self.bf16 else 'fp32'}, "
             f"{self.device}, {self.threads} + {self.data_threads} threads, {self.drawing}; budget {' or '.join(limits)}"
         )
+        if self.new_parts is not None:
+            line.say(f"weights of {self.settings.start.name}; new: {', '.join(self.new_parts) or 'nothing'}")
         if self.state.step:
             line.say(f"resumed at step {self.state.step}")
 

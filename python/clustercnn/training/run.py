@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from clustercnn.model import ModelSettings
     from clustercnn.scene import Scenes
     from clustercnn.training.settings import TrackerSettings, TrainSettings
+    from clustercnn.training.start import Start
     from clustercnn.training.trackers import Tracker
 
 __all__ = ["FitResult", "RunSettings", "artefact_metadata"]
@@ -30,6 +31,7 @@ class RunSettings:
         seed: of scenes and first weights.
         resume: "auto" (the run folder's checkpoint if there is one), "none", or the path of a checkpoint.
         config: the full configuration, for the artefact's metadata.
+        start: the network to start from; None starts from random weights. A checkpoint to resume from goes first.
     """
 
     model: ModelSettings
@@ -38,6 +40,7 @@ class RunSettings:
     seed: int = 0
     resume: str = "auto"
     config: Mapping[str, Any] | None = None
+    start: Start | None = None
 
     def __post_init__(self) -> None:
         stream_seed(self.seed, "train")  # raises for a seed out of range

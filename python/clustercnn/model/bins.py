@@ -35,7 +35,8 @@ def density_knots(raw: Tensor, bins: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _pick(values: Tensor, index: Tensor) -> Tensor:
-    return values.gather(-1, index).squeeze(-1)
+    # one density may serve many points, and gather does not broadcast
+    return values.expand(index.shape[:-1] + values.shape[-1:]).gather(-1, index).squeeze(-1)
 
 
 def log_density(raw: Tensor, u: Tensor, bins: int) -> Tensor:

@@ -115,7 +115,7 @@ class ClusterNet(nn.Module):
             seed: the draws of object i are a function of (seed, first + i) alone.
             first: index of the first object.
         """
-        rows = max(1, 16384 // max(k, 1))  # a few MB of bin numbers at a time stay in the cache
+        rows = max(1, 8192 // max(k, 1))  # some MB of bin numbers at a time stay in the cache
         parts: list[Tensor] = []
         for start in range(0, context.shape[0], rows):
             parts.append(self.posterior.sample(context[start : start + rows], k, seed, first + start))

@@ -43,7 +43,8 @@ class Conditional(nn.Module):
         super().__init__()
         self.from_context = nn.Linear(context, hidden)
         # value and two sine waves per label: a narrow ridge in (age, extinction) needs more than a straight line
-        self.from_labels = nn.Linear(max(5 * before, 1), hidden, bias=False)
+        self.first = before == 0
+        self.from_labels = nn.Identity() if self.first else nn.Linear(5 * before, hidden, bias=False)
         self.mix = nn.Linear(hidden, hidden)
         self.out = nn.Linear(hidden, 2 + 2 * bins + 1)  # of the Cauchy distribution, and of the bins
         nn.init.zeros_(self.out.bias)
@@ -52,8 +53,6 @@ class Conditional(nn.Module):
 
     def label_features(self, before: Tensor) -> Tensor:
         """[..., before] in [0, 1] to [..., 5 * before]."""
-        if before.shape[-1] == 0:
-            return torch.zeros_like(before[..., :0]).sum(dim=-1, keepdim=True)
         angle = before * (2.0 * math.pi)
         waves = [2.0 * before - 1.0, torch.sin(angle), torch.cos(angle), torch.sin(2.0 * angle), torch.cos(2.0 * angle)]
         return torch.cat(waves, dim=-1)
@@ -65,7 +64,8 @@ class Conditional(nn.Module):
             from_context: what ``self.from_context`` makes of the features, [..., hidden].
             before: the labels before this one, [..., before].
         """
-        h = torch.relu(from_context + self.from_labels(self.label_features(before)))
+        h = from_context if self.first else from_context + self.from_labels(self.label_features(before))
+        h = torch.relu(h)
         h = h + torch.relu(self.mix(h))
         return self.out(h)
 
@@ -98,5 +98,7 @@ class BinnedPosterior(nn.Module):
         u = torch.empty_like(t[..., :0])
         for d, conditional in enumerate(self.conditionals):
             from_context = conditional.from_context(context).unsqueeze(1)  # [n, 1, hidden]
-            u = torch.cat([u, sample_factor(conditional(from_context, u), t[..., d], self.bins).unsqueeze(-1)], dim=-1)
+            before = u[:, :1] if d == 0 else u  # the first density is the same for all draws of an object
+            drawn = sample_factor(conditional(from_context, before), t[..., d], self.bins)
+            u = torch.cat([u, drawn.unsqueeze(-1)], dim=-1)
         return u

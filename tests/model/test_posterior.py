@@ -36,7 +36,7 @@ def conditional_cdf(posterior, context, u, d, *, n=4001):
 
 def partial_log_density(posterior, context, u, d):
     conditional = posterior.conditionals[d]
-    return factor(conditional(conditional.from_context(context), u[:, :d]), u[:, d], posterior.bins)
+    return factor(conditional(conditional.from_context(context), u[:, :d]), u[:, d], posterior.bins)[0]
 
 
 def test_joint_density_integrates_to_one(posterior):

@@ -73,6 +73,19 @@ class TestRuns:
         fit(fake.FakeScenes(), settings(steps=2, seed=2), tmp_path / "b")
         assert not same(weights(tmp_path / "a"), weights(tmp_path / "b"))
 
+    def test_calibration_is_corrected_at_the_end(self, fake, tmp_path, capsys):
+        def coefficients(folder, **given):
+            result = fit(fake.FakeScenes(), settings(steps=2, **given), folder)
+            return torch.jit.load(str(result.artefact)).state_dict()["net.recalibration.coefficients"]
+
+        assert not coefficients(tmp_path / "a", recalibrate=0).any()
+        assert "recalibrated" not in capsys.readouterr().out
+        found = coefficients(tmp_path / "b", recalibrate=600)
+        assert found.any()
+        assert torch.isfinite(found).all()
+        assert "recalibrated: posterior +" in capsys.readouterr().out
+        assert not coefficients(tmp_path / "c", recalibrate=20).any()  # too few to fit anything to
+
     def test_resume_none_starts_again_and_a_path_is_taken(self, fake, tmp_path):
         fit(fake.FakeScenes(), settings(steps=3), tmp_path / "a")
         assert fit(fake.FakeScenes(), settings(steps=4, resume="none"), tmp_path / "a").images == 32

@@ -1,4 +1,4 @@
-"""The validation set: drawn once, from a seed stream of its own, the same for the whole run and for a resumed one."""
+"""Held-out scenes: drawn once, from seed streams of their own, the same for the whole run and for a resumed one."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from clustercnn.data.stream import Batch
 if TYPE_CHECKING:
     from clustercnn.scene import Scenes
 
-__all__ = ["validation_batch"]
+__all__ = ["held_out_batch"]
 
 
-def validation_batch(scenes: Scenes, n: int, *, seed: int) -> Batch:
-    """``n`` fixed scenes of the run's "validation" stream, which training never draws from.
+def held_out_batch(scenes: Scenes, n: int, *, seed: int, stream: str) -> Batch:
+    """``n`` fixed scenes of one of the run's streams that training never draws from.
 
     Args:
         scenes: as for ``SceneStream``.
         n: number of scenes.
         seed: the run's seed.
+        stream: "validation" or "recalibration".
     """
-    return Batch.of(scenes.batch(0, n, seed=stream_seed(seed, "validation")))
+    return Batch.of(scenes.batch(0, n, seed=stream_seed(seed, stream)))

@@ -1,4 +1,4 @@
-"""Seeds of the streams of a run, kept apart: training, validation, and whatever a user's own seed draws."""
+"""Seeds of the streams of a run, kept apart from each other and from whatever a user's own seed draws."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from clustercnn.errors import InvalidInput
 
 __all__ = ["stream_seed"]
 
-_STREAMS = {"train": 1, "validation": 2}
+_STREAMS = {"train": 1, "validation": 2, "recalibration": 3}
 
 
 def stream_seed(seed: int, stream: str) -> int:
@@ -18,7 +18,7 @@ def stream_seed(seed: int, stream: str) -> int:
 
     Args:
         seed: the run's seed, 0 <= seed < 2**63.
-        stream: "train" or "validation".
+        stream: "train", "validation" or "recalibration".
 
     Raises:
         InvalidInput: an unknown stream or a seed outside its range.

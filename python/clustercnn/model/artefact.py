@@ -49,10 +49,9 @@ class Artefact(nn.Module):
             [n, 3, 4] in its unit, from 256 fixed draws.
         """
         logit, log_snr, context = self.encode(images)
-        u = self.net.posterior.sample(context, 256, 0, 0)
-        ranked = torch.sort(u, dim=1).values
+        ranked = torch.sort(self.net.sample(context, 256, 0, 0), dim=1).values
         points = torch.stack([ranked[:, 40], 0.5 * (ranked[:, 127] + ranked[:, 128]), ranked[:, 215]], dim=1)
-        return torch.sigmoid(logit), log_snr, self.net.low + self.net.width * points
+        return torch.sigmoid(logit), log_snr, points
 
     @torch.jit.export
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["density_knots", "log_density", "sample_density"]
+__all__ = ["density_knots", "log_density", "log_density_and_rank", "sample_density"]
 
 
 def density_knots(raw: Tensor, bins: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -41,14 +41,21 @@ def _pick(values: Tensor, index: Tensor) -> Tensor:
 
 def log_density(raw: Tensor, u: Tensor, bins: int) -> Tensor:
     """Natural log of the density at ``u`` in [0, 1], [...]; ``raw`` [..., 2 * bins + 1] as in ``density_knots``."""
-    width, height, _ = density_knots(raw, bins)
+    return log_density_and_rank(raw, u, bins)[0]
+
+
+def log_density_and_rank(raw: Tensor, u: Tensor, bins: int) -> tuple[Tensor, Tensor]:
+    """As ``log_density``, and the probability below ``u``, [...]."""
+    width, height, mass = density_knots(raw, bins)
     edge = torch.cumsum(width, dim=-1)
     index = (u.unsqueeze(-1) >= edge[..., :-1]).sum(dim=-1, keepdim=True)  # [..., 1], 0 to bins - 1
     w = _pick(width, index)
     left = _pick(edge, index) - w
     alpha = ((u - left) / w).clamp(0.0, 1.0)
     low = _pick(height, index)
-    return torch.log(low + alpha * (_pick(height, index + 1) - low))
+    rise = _pick(height, index + 1) - low
+    rank = _pick(torch.cumsum(mass, dim=-1), index) - _pick(mass, index) + w * alpha * (low + 0.5 * alpha * rise)
+    return torch.log(low + alpha * rise), rank
 
 
 def sample_density(raw: Tensor, t: Tensor, bins: int) -> Tensor:

@@ -14,8 +14,10 @@ from clustercnn.model.apertures import Apertures
 from clustercnn.model.heads import ScalarHead
 from clustercnn.model.photometry import Photometry
 from clustercnn.model.posterior import BinnedPosterior
+from clustercnn.model.recalibration import Recalibration
 from clustercnn.model.resnet import ResNet
 from clustercnn.model.stretch import Stretch
+from clustercnn.model.uniforms import philox_uniforms
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -58,6 +60,7 @@ class ClusterNet(nn.Module):
         self.presence = ScalarHead(settings.context, hidden=settings.hidden)
         self.visibility = ScalarHead(settings.context, hidden=settings.hidden, start=1.0)
         self.posterior = BinnedPosterior(settings.context, hidden=settings.hidden, bins=settings.bins)
+        self.recalibration = Recalibration(len(LABEL_NAMES))
         self.register_buffer("low", torch.as_tensor(bounds[:, 0], dtype=torch.float32))
         self.register_buffer("width", torch.as_tensor(bounds[:, 1] - bounds[:, 0], dtype=torch.float32))
 
@@ -102,8 +105,14 @@ class ClusterNet(nn.Module):
         """
         u = (labels - self.low) / self.width
         inside = ((u >= 0.0) & (u <= 1.0)).all(dim=-1)
-        density = self.posterior(context, torch.nan_to_num(u).clamp(0.0, 1.0)) - torch.log(self.width).sum()
+        density, ranks = self.posterior.log_prob_and_ranks(context, torch.nan_to_num(u).clamp(0.0, 1.0))
+        correction = self.recalibration.log_slope(ranks, self.exponents(context))
+        density = density + correction - torch.log(self.width).sum()
         return torch.where(inside, density, torch.full_like(density, -float("inf")))
+
+    def exponents(self, context: Tensor) -> Tensor:
+        """Of the posterior's recalibration, [n, label, 2]: they hang on the predicted S/N alone."""
+        return self.recalibration.exponents(self.visibility(context).detach())
 
     @torch.jit.export
     def sample(self, context: Tensor, k: int, seed: int, first: int = 0) -> Tensor:
@@ -118,7 +127,9 @@ class ClusterNet(nn.Module):
         rows = max(1, 8192 // max(k, 1))  # some MB of bin numbers at a time stay in the cache
         parts: list[Tensor] = []
         for start in range(0, context.shape[0], rows):
-            parts.append(self.posterior.sample(context[start : start + rows], k, seed, first + start))
+            part = context[start : start + rows]
+            t = philox_uniforms(seed, first + start, part.shape[0], k, part.device).to(part.dtype)
+            parts.append(self.posterior.at_ranks(part, self.recalibration.undo(t, self.exponents(part))))
         u = torch.cat(parts) if len(parts) > 0 else context.new_empty([0, k, 4])
         return self.low + self.width * u
 

@@ -11,17 +11,18 @@ import math
 import torch
 from torch import Tensor, nn
 
-from clustercnn.model.bins import log_density, sample_density
+from clustercnn.model.bins import log_density_and_rank, sample_density
 from clustercnn.model.spread import cauchy, gather, spread
 from clustercnn.model.uniforms import philox_uniforms
 
 __all__ = ["BinnedPosterior", "Conditional", "factor", "sample_factor"]
 
 
-def factor(raw: Tensor, u: Tensor, bins: int) -> Tensor:
-    """Log-density of one label at ``u`` in [0, 1], [...], from the raw numbers of ``Conditional``."""
+def factor(raw: Tensor, u: Tensor, bins: int) -> tuple[Tensor, Tensor]:
+    """Log-density of one label at ``u`` in [0, 1] and the probability below, [...], from ``Conditional``'s numbers."""
     share, log_slope = spread(u, cauchy(raw[..., :2]))
-    return log_density(raw[..., 2:], share, bins) + log_slope
+    log_density, rank = log_density_and_rank(raw[..., 2:], share, bins)
+    return log_density + log_slope, rank
 
 
 def sample_factor(raw: Tensor, t: Tensor, bins: int) -> Tensor:
@@ -86,15 +87,26 @@ class BinnedPosterior(nn.Module):
 
     def forward(self, context: Tensor, u: Tensor) -> Tensor:
         """Log-density in nats, [n], at points ``u`` of the unit cube [n, 4], given features [n, context]."""
+        return self.log_prob_and_ranks(context, u)[0]
+
+    def log_prob_and_ranks(self, context: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+        """As ``forward``, and the rank of each label given those before it, [n, 4]."""
         total = torch.zeros_like(u[:, 0])
+        ranks: list[Tensor] = []
         for d, conditional in enumerate(self.conditionals):
             raw = conditional(conditional.from_context(context), u[:, :d])
-            total = total + factor(raw, u[:, d], self.bins)
-        return total
+            log_density, rank = factor(raw, u[:, d], self.bins)
+            total = total + log_density
+            ranks.append(rank)
+        return total, torch.stack(ranks, dim=1)
 
     def sample(self, context: Tensor, k: int, seed: int, first: int) -> Tensor:
         """``k`` points of the unit cube for each object, [n, k, 4]; a function of (seed, first + i) alone."""
         t = philox_uniforms(seed, first, context.shape[0], k, context.device).to(context.dtype)
+        return self.at_ranks(context, t)
+
+    def at_ranks(self, context: Tensor, t: Tensor) -> Tensor:
+        """The points of given ranks, [n, k, 4]: the inverse of ``log_prob_and_ranks``'s second result."""
         u = torch.empty_like(t[..., :0])
         for d, conditional in enumerate(self.conditionals):
             from_context = conditional.from_context(context).unsqueeze(1)  # [n, 1, hidden]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from clustercnn.data import validation_batch
+from clustercnn.data import held_out_batch
 from clustercnn.model import ClusterNet, noise_scale, save_artefact, save_checkpoint
 from clustercnn.training.distributed import Ranks, join_ranks
 from clustercnn.training.feed import choose_painter, open_stream
@@ -16,6 +16,7 @@ from clustercnn.training.loop import train
 from clustercnn.training.losses import LossModule
 from clustercnn.training.precision import bf16_is_faster, pick_device, pick_threads
 from clustercnn.training.progress import ProgressLine, duration
+from clustercnn.training.recalibrate import recalibrate
 from clustercnn.training.resume import check_same, find_checkpoint
 from clustercnn.training.run import FitResult, RunSettings, artefact_metadata
 from clustercnn.training.stamps import stamp_sheet
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from clustercnn.data import Batch
     from clustercnn.scene import Scenes
 
     # pictures of an artefact by name; the command gives it, since training may not import evaluation
@@ -126,6 +128,11 @@ class _Run:
         with stop_signals() as stopped, ProgressLine(quiet=not self.ranks.first) as line:
             self._announce(line)
             finished, values = self._train(figures, tracker, line, stopped)
+            if finished and self.ranks.first and self.settings.train.recalibrate:
+                held_out = self._held_out(self.settings.train.recalibrate, "recalibration")
+                line.say(
+                    f"recalibrated: posterior {recalibrate(self.state.average, held_out):+.3f} nats on its own scenes"
+                )
         if finished and self.ranks.first:
             save_artefact(self.state.average, self.metadata | {"training": self._effort()}, self.folder / "model.ts")
         return FitResult(
@@ -146,7 +153,7 @@ class _Run:
     ) -> tuple[bool, dict[str, float]]:
         """Whether the budget was spent, and the last validation."""
         settings, state = self.settings, self.state
-        validation = validation_batch(self.scenes, settings.train.validation_size, seed=settings.seed)
+        validation = self._held_out(settings.train.validation_size, "validation")
         tracker.images(state.step, {"stamps": stamp_sheet(validation.images[:32].numpy(), self.scale)})
         watch = Watch(
             state,
@@ -174,6 +181,9 @@ class _Run:
             )
         self.save()
         return finished, watch.validate() if finished and self.ranks.first else {}
+
+    def _held_out(self, n: int, stream: str) -> Batch:
+        return held_out_batch(self.scenes, n, seed=self.settings.seed, stream=stream)
 
     def _effort(self) -> dict[str, Any]:
         device = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "CPU"

@@ -48,6 +48,7 @@ class TrainSettings:
         deterministic: only operations that give the same bits every time; needs ``steps``, and minutes are ignored.
         validation_size: held-out scenes.
         validate_minutes: time between validations.
+        recalibrate: held-out scenes to which the finished posterior's calibration is corrected; 0 leaves it as it is.
         checkpoint_minutes: time between checkpoints.
         checkpoint_steps: steps between checkpoints, beside the time.
         max_bad_steps: steps in a row without a finite gradient after which the run gives up.
@@ -75,6 +76,7 @@ class TrainSettings:
     deterministic: bool = False
     validation_size: int = 1024
     validate_minutes: float = 1.0
+    recalibrate: int = 2048
     checkpoint_minutes: float = 2.0
     checkpoint_steps: int | None = None
     max_bad_steps: int = 20
@@ -95,7 +97,7 @@ class TrainSettings:
                 raise InvalidInput(f"train.{name}: {getattr(self, name)}; 0 <= value < 1 is allowed")
         if not 0 <= self.freeze_statistics <= 1:
             raise InvalidInput(f"train.freeze_statistics: {self.freeze_statistics}; 0 to 1 is allowed")
-        for name in ("weight_decay", "presence_weight", "log_snr_weight"):
+        for name in ("weight_decay", "presence_weight", "log_snr_weight", "recalibrate"):
             if not getattr(self, name) >= 0:
                 raise InvalidInput(f"train.{name}: {getattr(self, name)}; a value of at least 0 is allowed")
         for name in ("device", "render_device"):

@@ -3,9 +3,9 @@
 python benchmarks/bench_posterior.py [--quick] [--model run/model.ts] [--mocks 40000] [--seeds 2] [--json FILE]
 
 Features are those that a trained network's heads read, of mocks with a cluster; without ``--model`` the numbers that
-the photometry beside the trunk measures, of which nothing is learned. Both densities train anew on the same batches and keep the
-weights that are best on a tenth of the mocks; the loss is that on another fifth. Losses are in nats on the unit cube of
-the labels' range: 0 is the prior.
+the photometry beside the trunk measures, of which nothing is learned. Both densities train anew on the same batches and
+keep the weights that are best on a tenth of the mocks; the loss is that on another fifth. Losses are in nats on the
+unit cube of the labels' range: 0 is the prior.
 """
 
 from __future__ import annotations

@@ -34,11 +34,10 @@ def test_gather_undoes_spread(raw):
 
 
 def test_far_out_raw_numbers_stay_finite_and_inside():
-    for raw in ((1e4, -1e4), (-1e4, -1e4), (1e4, 1e4)):
-        raw = torch.tensor(raw, requires_grad=True)
+    for numbers in ((1e4, -1e4), (-1e4, -1e4), (1e4, 1e4)):
+        raw = torch.tensor(numbers, requires_grad=True)
         share, log_slope = spread(torch.linspace(0.0, 1.0, 11), cauchy(raw))
         assert torch.isfinite(log_slope).all()
         assert torch.isfinite(torch.autograd.grad(log_slope.sum() + share.sum(), raw)[0]).all()
-
         assert ((share >= 0) & (share <= 1)).all()
         assert (share.diff() >= 0).all()

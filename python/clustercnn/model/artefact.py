@@ -49,7 +49,7 @@ class Artefact(nn.Module):
             [n, 3, 4] in its unit, from 256 fixed draws.
         """
         logit, log_snr, context = self.encode(images)
-        ranked = torch.sort(self.net.sample(context, 256, 0, 0), dim=1).values
+        ranked = torch.sort(self.net.draw(context, 256, 0, 0), dim=1).values
         points = torch.stack([ranked[:, 40], 0.5 * (ranked[:, 127] + ranked[:, 128]), ranked[:, 215]], dim=1)
         return torch.sigmoid(logit), log_snr, points
 

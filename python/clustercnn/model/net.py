@@ -127,10 +127,13 @@ class ClusterNet(nn.Module):
         rows = max(1, 8192 // max(k, 1))  # some MB of bin numbers at a time stay in the cache
         parts: list[Tensor] = []
         for start in range(0, context.shape[0], rows):
-            part = context[start : start + rows]
-            t = philox_uniforms(seed, first + start, part.shape[0], k, part.device).to(part.dtype)
-            parts.append(self.posterior.at_ranks(part, self.recalibration.undo(t, self.exponents(part))))
-        u = torch.cat(parts) if len(parts) > 0 else context.new_empty([0, k, 4])
+            parts.append(self.draw(context[start : start + rows], k, seed, first + start))
+        return torch.cat(parts) if len(parts) > 0 else context.new_empty([0, k, len(self.low)])
+
+    def draw(self, context: Tensor, k: int, seed: int, first: int) -> Tensor:
+        """As ``sample``, all objects at once."""
+        t = philox_uniforms(seed, first, context.shape[0], k, context.device).to(context.dtype)
+        u = self.posterior.at_ranks(context, self.recalibration.undo(t, self.exponents(context)))
         return self.low + self.width * u
 
 

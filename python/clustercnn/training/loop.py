@@ -51,7 +51,7 @@ def take_step(
     device = state.net.low.device
     for group in state.optimizer.param_groups:
         group["lr"] = settings.learning_rate * learning_rate_factor(share, warmup=settings.warmup)
-    state.freeze_statistics(share >= settings.freeze_statistics)
+    state.freeze_statistics(share, settings)
     state.keep_statistics()
     images, *truth = (
         t.to(device, non_blocking=True) for t in (batch.images, batch.present, batch.labels, batch.log_snr)

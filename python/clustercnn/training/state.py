@@ -50,10 +50,15 @@ class TrainState:
         self._statistics = [b for m in self._norms for b in m.buffers()]
         self._kept = [b.clone() for b in self._statistics]
 
-    def freeze_statistics(self, frozen: bool) -> None:
-        """Whether normalisation uses its running statistics as they are, or each batch's own and updates them."""
+    def freeze_statistics(self, share: float, settings: TrainSettings) -> None:
+        """From when on normalisation uses its running statistics as they are, not each batch's own.
+
+        That of the photometry does so once it has seen enough, with the warm-up: the distribution of its inputs never
+        changes, and a batch's own mean blurs colours by more than they are good for.
+        """
+        early = min(settings.freeze_statistics, max(settings.warmup, 0.02))
         for norm in self._norms:
-            norm.train(not frozen)
+            norm.train(share < (settings.freeze_statistics if isinstance(norm, nn.BatchNorm2d) else early))
 
     def keep_statistics(self) -> None:
         """Remembers the running statistics of the normalisation, in case the coming step is a bad one."""

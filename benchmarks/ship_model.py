@@ -24,14 +24,16 @@ MOST_MEGABYTES = 20
 
 def card(name: str, metadata: dict, metrics: dict, checksum: str) -> str:
     """The model card in Markdown."""
-    survey, prior, effort = metadata["survey"], metadata["prior"], metadata["training"]
+    survey, prior, runs = metadata["survey"], metadata["prior"], _runs(metadata["training"])
+    images, steps, seconds = (sum(run[key] for run in runs) for key in ("images", "steps", "seconds"))
     lines = [
         f"# pretrained-{name}",
         "",
         f"Joint posterior of age, mass, A_V and size, presence and S/N of star clusters in stamps "
         f"of {metadata['size']} pixels of {metadata['pixel_scale']:g} arcsec.",
-        f"Trained by clustercnn {metadata['version']} on {effort['images']:,} mocks, none used twice, in "
-        f"{effort['steps']:,} steps and {effort['seconds'] / 60:.0f} minutes on: {effort['device']}.",
+        f"Trained by clustercnn {metadata['version']} on {images:,} mocks, none used twice, in {steps:,} steps and "
+        f"{seconds / 60:.0f} minutes on: {', '.join(sorted({run['device'] for run in runs}))}"
+        + (f"; in {len(runs)} runs, each from the weights of the one before." if len(runs) > 1 else "."),
         "",
         f"SHA-256 of model.ts: `{checksum}`",
         "",
@@ -68,6 +70,11 @@ def _band(values: dict) -> str:
 def _backgrounds(scene: dict) -> str:
     kept = {key: value for key, value in scene.items() if key != "field" and value is not None}
     return ", ".join(f"{key} {value}" for key, value in kept.items())
+
+
+def _runs(training: dict) -> list[dict]:
+    """The run that made a network, and those that made the networks it started from."""
+    return [training, *(_runs(training["started_from"]) if "started_from" in training else [])]
 
 
 def _numbers(metrics: dict) -> list[str]:

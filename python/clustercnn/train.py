@@ -55,13 +55,13 @@ def read_config(config: Mapping[str, Any]) -> tuple[RunSettings, EvaluateSetting
     return run, read_settings(EvaluateSettings, config["evaluate"], where="evaluate")
 
 
-def _start(model: str | None) -> Start | None:
+def _start(model: Any) -> Start | None:
     if model is None:
         return None
     from clustercnn.inference import load_artefact
     from clustercnn.training import Start
 
-    artefact = load_artefact(model, device="cpu")
+    artefact = load_artefact(str(model), device="cpu")
     weights = {name.removeprefix("net."): tensor for name, tensor in artefact.module.state_dict().items()}
     return Start(artefact.name, weights, {"sha256": artefact.sha256, **artefact.metadata.get("training", {})})
 

@@ -44,7 +44,7 @@ MISTAKES = [
     ("minutes=3", "minutes: no such option; nearest: train.minutes"),
     ("modle=small", "modle: no such option; nearest: model"),
     ("xyzzy=1", "xyzzy: no such option; known: survey, prior"),
-    ("model=huge", "model=huge: no such option; base, large, photometry, small or a YAML file is allowed"),
+    ("model=huge", "model=huge: no such option; base, large, photometry, small, tiny or a YAML file is allowed"),
     ("model=3", "model=3: no such option; base, large, photometry, small"),
     ("experiment=fast", "experiment=fast: no such option; best, paper, quick"),
     ("train.minutes=abc", "train.minutes: 'abc' is not a number"),

@@ -67,10 +67,21 @@ def test_roc_area():
 
 
 def test_statistics_are_frozen_in_the_course_of_a_run(net, truth):
+    stages = ((0.01, [True, True]), (0.5, [True, False]), (0.7, [False, False]), (0.9, [False, False]))
+    check_statistics(net, truth, stages, known=())
+
+
+def test_statistics_of_a_finished_network_stay_from_the_start(net, truth):
+    photometry = [name for name in net.state_dict() if name.startswith("photometry.")]
+    check_statistics(net, truth, ((0.0, [True, False]), (0.5, [True, False]), (0.7, [False, False])), known=photometry)
+    check_statistics(net, truth, ((0.0, [False, False]),), known=net.state_dict())
+
+
+def check_statistics(net, truth, stages, *, known):
     settings = TrainSettings(steps=10, batch_size=4, freeze_statistics=0.7)
-    state, module = TrainState(net, settings), LossModule(net, bf16=False).train()
+    state, module = TrainState(net, settings, known=known), LossModule(net, bf16=False).train()
     running = [net.trunk.norm.running_mean, net.photometry.layers[0].running_mean]
-    for share, moves in ((0.01, [True, True]), (0.5, [True, False]), (0.7, [False, False]), (0.9, [False, False])):
+    for share, moves in stages:
         before = [one.clone() for one in running]
         take_step(state, module, Batch(torch.randn(4, 1, 8, 8), *truth), settings=settings, share=share)
         assert [not torch.equal(a, b) for a, b in zip(before, running, strict=True)] == moves

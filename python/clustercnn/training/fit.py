@@ -93,7 +93,7 @@ class _Run:
             net = ClusterNet(settings.model, scale=self.scale, bounds=scenes.prior.label_bounds, size=scenes.size)
         self.new_parts = take_weights(net, settings.start) if settings.start and resumed is None else None
         net = net.to(device, memory_format=torch.channels_last)
-        self.state = TrainState(net, settings.train)
+        self.state = TrainState(net, settings.train, known=settings.start.weights if settings.start else ())
         self.bf16 = self._bf16(net, resumed)
         if resumed is not None:
             check_same(resumed["made_with"], self._made_with(), path=resumed["path"])

@@ -41,8 +41,9 @@ class TrainSettings:
         grad_clip: largest norm of the gradient.
         ema: decay per step of the averaged weights, which are what is exported.
         freeze_statistics: share of the budget after which the trunk's normalisation uses its running statistics, as the
-            exported network does; that of the photometry does after ``warmup``. Statistics of single batches add noise
-            that the posterior learns to allow for: with it the intervals would come out too wide.
+            exported network does; that of the photometry does after ``warmup``, and what comes from a finished network
+            (``start_from``) from the first step. Statistics of single batches add noise that the posterior learns to
+            allow for: with it the intervals would come out too wide.
         presence_weight, log_snr_weight: weights of these losses beside the posterior's.
         bf16: trunk in bfloat16; None measures which is faster (off when deterministic).
         deterministic: only operations that give the same bits every time; needs ``steps``, and minutes are ignored.

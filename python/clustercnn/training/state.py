@@ -11,6 +11,8 @@ from torch import nn
 from clustercnn.errors import DataFileError
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from clustercnn.model.net import ClusterNet
     from clustercnn.training.settings import TrainSettings
 
@@ -27,6 +29,7 @@ class TrainState:
     Args:
         net: the network to train, on its device.
         settings: learning rate, decay and averaging.
+        known: names of the tensors that come from a finished network.
 
     Attributes:
         step: steps so far, skipped ones included. images: images so far. elapsed: seconds so far.
@@ -34,7 +37,7 @@ class TrainState:
         waited: seconds of waiting for data. skipped, bad_in_a_row: steps without a finite gradient, all and latest.
     """
 
-    def __init__(self, net: ClusterNet, settings: TrainSettings) -> None:
+    def __init__(self, net: ClusterNet, settings: TrainSettings, *, known: Container[str] = ()) -> None:
         self.net = net
         self.average = copy.deepcopy(net).eval().requires_grad_(requires_grad=False)
         self.optimizer = _optimizer(net, settings)
@@ -46,19 +49,22 @@ class TrainState:
         self.skipped = 0
         self.bad_in_a_row = 0
         self.parts = 1
-        self._norms = [m for m in net.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d))]
-        self._statistics = [b for m in self._norms for b in m.buffers()]
+        norms = {k: m for k, m in net.named_modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d))}
+        self._statistics = [b for m in norms.values() for b in m.buffers()]
+        self._norms = [(m, f"{name}.running_mean" in known) for name, m in norms.items()]
         self._kept = [b.clone() for b in self._statistics]
 
     def freeze_statistics(self, share: float, settings: TrainSettings) -> None:
         """From when on normalisation uses its running statistics as they are, not each batch's own.
 
         That of the photometry does so once it has seen enough, with the warm-up: the distribution of its inputs never
-        changes, and a batch's own mean blurs colours by more than they are good for.
+        changes, and a batch's own mean blurs colours by more than they are good for. What a finished network had
+        measured stays from the first step: the weights behind it are used to that, to a nat and a half.
         """
         early = min(settings.freeze_statistics, max(settings.warmup, 0.02))
-        for norm in self._norms:
-            norm.train(share < (settings.freeze_statistics if isinstance(norm, nn.BatchNorm2d) else early))
+        for norm, known in self._norms:
+            until = settings.freeze_statistics if isinstance(norm, nn.BatchNorm2d) else early
+            norm.train(share < until and not known)
 
     def keep_statistics(self) -> None:
         """Remembers the running statistics of the normalisation, in case the coming step is a bad one."""

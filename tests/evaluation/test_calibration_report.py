@@ -140,6 +140,13 @@ def test_detection(held):
     edges = found["purity"]["edges"]
     inside = (held.posterior.log_snr >= edges[0]) & (held.posterior.log_snr <= edges[-1])
     assert sum(shares) == pytest.approx((passed & present & inside).sum())
+    # the range written out: age <= 100 Myr, 3e3 to 3e5 Msun, A_V <= 3, 0.04 to 0.4 arcsec
+    visible = present & (held.labels[:, 0] <= 8.0) & (held.labels[:, 2] <= 3.0) & (held.log_snr > np.log10(5.0))
+    visible &= (np.abs(held.labels[:, 1] - np.log10(3e4)) <= 1.0) & (np.abs(held.labels[:, 3] + 0.897940) <= 0.5)
+    paper = found["paper_range_snr5"]
+    assert paper["n"] == visible.sum() > 10
+    assert paper["completeness"] == pytest.approx(passed[visible].mean())
+    assert paper["auc"] == pytest.approx((score[visible][:, None] > score[~present]).mean(), abs=1e-6)
 
 
 def test_few_mocks_have_no_verdict(toy):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clustercnn.evaluation.calibration import reliability
-from clustercnn.evaluation.metrics import threshold_at
+from clustercnn.evaluation.metrics import auc, paper_range, threshold_at
 from clustercnn.labels import LABEL_NAMES
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["brier_score", "detection", "expected_calibration_error"]
 
 _RATE = 0.01
+_VISIBLE_SNR = 5.0
 _EDGES = {
     "log_snr": np.log10([1, 2, 3, 5, 10, 20, 50, 100, 1000]),
     "log_age": np.array([6.6, 7.0, 7.5, 8.0, 8.5, 9.0, 9.5, 10.1]),
@@ -43,6 +44,7 @@ def detection(held: HeldOut) -> dict[str, Any]:
     ``completeness`` has, for true S/N, age and mass, ``edges`` of bins, ``n`` of the clusters in each and the ``share``
     above the threshold; ``purity`` the share of clusters among the stamps above it, by ``edges`` of the predicted
     log10 S/N. Purity is that of the mocks' own mixture: ``present_share`` of them have a cluster.
+    ``paper_range_snr5`` has ``n``, ``auc`` and ``completeness`` of the clusters in the range of Paper II with S/N > 5.
     """
     present, score = held.present > 0.5, held.posterior.presence
     result = {"brier": brier_score(score, held.present), "ece": expected_calibration_error(score, held.present)}
@@ -57,7 +59,18 @@ def detection(held: HeldOut) -> dict[str, Any]:
     }
     completeness = {name: _shares(values[present], found[present], _EDGES[name]) for name, values in truth.items()}
     purity = _shares(held.posterior.log_snr[found], present[found], _EDGES["log_snr"])
-    return result | {"threshold": threshold, "completeness": completeness, "purity": purity}
+    visible = present & paper_range(held.labels) & (held.log_snr > np.log10(_VISIBLE_SNR))
+    paper = {
+        "n": int(visible.sum()),
+        "auc": auc(score[visible], score[~present]),
+        "completeness": float(found[visible].mean()) if visible.any() else None,
+    }
+    return result | {
+        "threshold": threshold,
+        "completeness": completeness,
+        "purity": purity,
+        "paper_range_snr5": paper,
+    }
 
 
 def _shares(values: NDArray[Any], yes: NDArray[np.bool_], edges: NDArray[np.float64]) -> dict[str, Any]:

@@ -4,9 +4,10 @@ python benchmarks/bench_bounds.py [--quick] [--model FILE] [--mocks 300000] [--n
 
 Two clusters of the same age and mass differ in light, as their few bright stars do; two profiles of different
 half-light radius look alike where an image ends. No measurement undoes that. So the posterior's head is trained here on
-numbers that an image gives no method, and judged on the very clusters on which networks are judged:
+numbers that an image gives no method, and judged on the clusters on which networks are judged (drawn anew, since only
+light above the noise is drawn star by star, and that share hangs on the size):
 
-- fluxes: all the light of the cluster in each band; with and without the errors of zero points and distance;
+- all light of the cluster in each band, with and without the errors of zero points and distance;
 - growth curves: the light within discs about the true centre, up to the edge of the stamp, with those errors.
 
 Pixels hold more than either (stars seen one by one), images less (noise, crowding): the rows are landmarks, the bound
@@ -16,7 +17,7 @@ of photometry, not of all that could be done. Clusters are those of the paper's 
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +36,7 @@ from clustercnn.inference import Predictor
 from clustercnn.inference.pretrained import DEFAULT
 from clustercnn.labels import LABEL_NAMES
 from clustercnn.model.posterior import BinnedPosterior
-from clustercnn.render import Renderer, RenderSettings
+from clustercnn.render import Renderer
 from clustercnn.scene import build_scenes
 
 if TYPE_CHECKING:
@@ -43,9 +44,13 @@ if TYPE_CHECKING:
     from clustercnn.scene import Scenes
 
 RADII = np.array([1.0, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 31.5])  # pixels
-POINT = -3.0  # log10 arcsec: so small that all light falls through the kernel's middle, a fixed share into the stamp
+POINT = -3.0  # log10 arcsec: so small that the same share of the light falls into the stamp for all
 FRESH = 7  # seed of the clusters to learn from
-KINDS = {"fluxes": (False, True), "fluxes, perfect calibration": (False, False), "growth curves": (True, True)}
+KINDS = {  # name: whether all light is taken, and whether calibration errs
+    "all light": (True, True),
+    "all light, perfect calibration": (True, False),
+    "growth curves": (False, True),
+}
 BATCH, WIDTH, DRAWS = 256, 256, 1000
 
 
@@ -54,78 +59,72 @@ class Clusters:
     """What is measured of clusters without noise.
 
     Args:
-        discs: [n, disc, band] light within ``RADII``, e-/s.
-        totals: [n, 1, band] all light, up to a factor that is the same for all.
-        gains: [n, band] factors of the calibration errors, which are in neither.
+        light: [n, disc, band] within ``RADII``, or all of it up to one factor, [n, 1, band]; e-/s.
+        gains: [n, band] factors of the calibration errors, which are not in it.
         labels: [n, 4] with the realised mass.
     """
 
-    discs: np.ndarray
-    totals: np.ndarray
+    light: np.ndarray
     gains: np.ndarray
     labels: np.ndarray
 
+    @classmethod
+    def join(cls, parts: list[Clusters]) -> Clusters:
+        """All clusters of several lists."""
+        return cls(*(np.concatenate([getattr(p, k) for p in parts]) for k in ("light", "gains", "labels")))
+
+    def features(self, *, errors: bool) -> Tensor:
+        """Logarithms of light and their differences over discs and bands, [n, feature]."""
+        light = np.log10(np.maximum(self.light * (self.gains[:, None] if errors else 1.0), 1e-6))
+        parts = [light[:, -1], np.diff(light, axis=2), np.diff(light, axis=1)]
+        return torch.from_numpy(np.concatenate([p.reshape(len(p), -1) for p in parts], axis=1).astype(np.float32))
+
 
 class Light:
-    """Draws clusters alone and measures them without error.
+    """Draws clusters alone about the middle of the stamp, and measures them without error.
 
     Args:
         scenes: whose survey, prior and accuracy it takes.
+        point: whether clusters are drawn as points, for all of their light.
     """
 
-    def __init__(self, scenes: Scenes) -> None:
-        settings = RenderSettings(tolerance=scenes.renderer.settings.tolerance, faint_fraction=0.1, threads=2)
-        self.prior, self.renderer = scenes.prior, Renderer(scenes.survey, scenes.size, settings=settings)
+    def __init__(self, scenes: Scenes, *, point: bool) -> None:
+        settings = replace(scenes.renderer.settings, threads=2)
+        self.scenes, self.renderer = scenes, Renderer(scenes.survey, scenes.size, settings=settings)
         axis = np.arange(scenes.size) - (scenes.size - 1) / 2
-        discs = np.hypot(axis[:, None], axis) <= RADII[:, None, None]
-        self._discs = discs.reshape(len(RADII), -1).astype(np.float32).T
+        discs = np.hypot(axis[:, None], axis) <= (RADII[-1:] if point else RADII)[:, None, None]
+        self._discs, self._point = discs.reshape(len(discs), -1).astype(np.float32).T, point
 
     def of(self, params: ClusterParams, *, seed: int, indices: np.ndarray, gains: np.ndarray) -> Clusters:
-        """The clusters ``indices`` of a seed, about the middle of the stamp."""
-        n, log_mass, discs = len(params), np.empty(len(params)), []
-        columns = {name: getattr(params, name) for name in ("log_age", "log_mass", "a_v", "gamma", "metallicity")}
-        for log_rh in (params.log_rh, np.full(n, POINT)):
-            alone = type(params)(**columns, log_rh=log_rh)
-            images = self.renderer.render(alone, seed=seed, indices=indices, log_mass_out=log_mass)
-            discs.append((images.reshape(*images.shape[:2], -1) @ self._discs).swapaxes(1, 2))
-        labels = params.labels()
+        """The clusters ``indices`` of a seed."""
+        log_mass, labels = np.empty(len(params)), params.labels()
+        params = replace(params, x=None, y=None, **({"log_rh": POINT} if self._point else {}))
+        images = self.renderer.render(params, seed=seed, indices=indices, log_mass_out=log_mass)
         labels[:, 1] = log_mass
-        return Clusters(discs[0], discs[1][:, -1:], gains, labels)
+        light = images.reshape(*images.shape[:2], -1) @ self._discs
+        return Clusters(light.swapaxes(1, 2), gains, labels)
 
     def fresh(self, n: int) -> Clusters:
         """``n`` clusters of the prior, of a seed of their own."""
-        parts = []
+        prior, parts = self.scenes.prior, []
         for first in range(0, n, BATCH):
             indices = np.arange(first, min(first + BATCH, n))
-            gains = self.prior.gains_at(indices, seed=FRESH, bands=len(self.renderer.survey.bands))
-            parts.append(self.of(self.prior.sample_at(indices, seed=FRESH), seed=FRESH, indices=indices, gains=gains))
-        return join(parts)
+            gains = prior.gains_at(indices, seed=FRESH, bands=len(self.scenes.bands))
+            parts.append(self.of(prior.sample_at(indices, seed=FRESH), seed=FRESH, indices=indices, gains=gains))
+        return Clusters.join(parts)
 
-    def held_out(self, scenes: Scenes, *, n: int, seed: int) -> Clusters:
+    def held_out(self, n: int, *, seed: int) -> Clusters:
         """The clusters to judge by, of ``n`` mocks."""
         parts = []
         for first in range(0, n, BATCH):
             count = min(BATCH, n - first)
-            batch, numbers = scenes.batch(first, count, seed=seed), scenes.numbers(first, count, seed=seed)
+            batch, numbers = (make(first, count, seed=seed) for make in (self.scenes.batch, self.scenes.numbers))
             good = paper_range(batch.labels) & (batch.log_snr > np.log10(BRIGHT_SNR))
             rows = np.flatnonzero(good[numbers.with_cluster])
             if rows.size:
                 indices = first + numbers.with_cluster[rows]
                 parts.append(self.of(numbers.params[rows], seed=seed, indices=indices, gains=numbers.gains[rows]))
-        return join(parts)
-
-
-def join(parts: list[Clusters]) -> Clusters:
-    """All clusters of several lists."""
-    return Clusters(*(np.concatenate([getattr(p, k) for p in parts]) for k in Clusters.__annotations__))
-
-
-def features(clusters: Clusters, *, growth: bool, errors: bool) -> Tensor:
-    """Logarithms of light and their differences over discs and bands, [n, feature]."""
-    light = clusters.discs if growth else clusters.totals
-    light = np.log10(np.maximum(light * (clusters.gains[:, None] if errors else 1.0), 1e-6))
-    parts = [light[:, -1], np.diff(light, axis=2), np.diff(light, axis=1)]
-    return torch.from_numpy(np.concatenate([p.reshape(len(p), -1) for p in parts], axis=1).astype(np.float32))
+        return Clusters.join(parts)
 
 
 class Layers(nn.Module):
@@ -150,8 +149,7 @@ class Layers(nn.Module):
 
 def answer(name: str, fresh: Clusters, judged: Clusters, bounds: np.ndarray, *, steps: int) -> dict:
     """The row of what a network learns from one kind of light."""
-    growth, errors = KINDS[name]
-    x, good = features(fresh, growth=growth, errors=errors), features(judged, growth=growth, errors=errors)
+    x, good = (clusters.features(errors=KINDS[name][1]) for clusters in (fresh, judged))
     middle, spread = x.mean(dim=0), x.std(dim=0)
     low, high = torch.as_tensor(bounds, dtype=torch.float32).T
     u, truth = ((torch.from_numpy(c.labels) - low) / (high - low) for c in (fresh, judged))
@@ -196,10 +194,12 @@ def main() -> None:
         config["scene"] = {**config["scene"], "fields": 1, "field_size": 256}
     n, mocks, steps = (300, 600, 20) if given.quick else (given.n, given.mocks, given.steps)
     scenes = build_scenes(config)
-    light = Light(scenes)
-    fresh, judged = light.fresh(mocks), light.held_out(scenes, n=n, seed=given.seed)
-    bounds = scenes.prior.label_bounds
-    rows = [answer(name, fresh, judged, bounds, steps=steps) for name in KINDS]
+    rows = []
+    for point in (True, False):
+        light = Light(scenes, point=point)
+        fresh, judged = light.fresh(mocks), light.held_out(n, seed=given.seed)
+        names = [name for name, (all_light, _) in KINDS.items() if all_light == point]
+        rows += [answer(name, fresh, judged, scenes.prior.label_bounds, steps=steps) for name in names]
     rows.append(network("the network, of images", predictor, scenes, n=n, seed=given.seed))
     print(f"\n{table(rows)}")
     if given.json:

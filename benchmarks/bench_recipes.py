@@ -28,6 +28,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "catalogue's photometry alone": ("model.trunk=none", "model.photometry=catalogue"),
     "trunk with catalogue's photometry": ("model.photometry=catalogue",),
     "narrow layers": ("model.layers=[64,64]",),
+    "tiny trunk": ("model=tiny",),
     "wide trunk": ("model.widths=[64,128,256,384]",),
     "deep trunk": ("model.depths=[2,2,2,2]",),
     "first stage at full resolution": ("model.strides=[1,2,2,2]",),

@@ -88,12 +88,14 @@ def _numbers(metrics: dict) -> list[str]:
         both = (metrics["parameters"][label], paper["parameters"][label])
         cells = (f"{p['bias']:+.3f} | {p['scatter']:.3f} | {p['coverage_68']:.1%}" for p in both)
         rows.append(f"| `{label}` | {' | '.join(cells)} |")
-    presence = metrics["presence"]
+    presence, seen = metrics["presence"], paper["presence"]["completeness_at_fpr_0.01"]
     return [
         *rows,
         "",
         f"Posterior {metrics['nll_gain']:.2f} nats below the prior ({paper['nll_gain']:.2f} in the paper's range with "
         f"S/N > 10); presence AUC {presence['auc']:.4f}, {presence['auc_snr10']:.4f} for S/N > 10.",
+        f"At 1 % false positives {seen:.1%} of the clusters in the paper's range with S/N > 10 are found, "
+        f"{metrics['detection']['paper_range_snr5']['completeness']:.1%} of those with S/N > 5.",
     ]
 
 

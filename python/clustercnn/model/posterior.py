@@ -26,8 +26,8 @@ def factor(raw: Tensor, u: Tensor, bins: int) -> tuple[Tensor, Tensor]:
 
 
 def sample_factor(raw: Tensor, t: Tensor, bins: int) -> Tensor:
-    """The point below which a share ``t`` in (0, 1) of that density lies, [...]."""
-    return gather(sample_density(raw[..., 2:], t, bins), cauchy(raw[..., :2]))
+    """The points below which shares ``t`` in (0, 1) of that density lie, [..., points]: any number for each density."""
+    return gather(sample_density(raw[..., 2:], t, bins), cauchy(raw[..., :2].unsqueeze(-2)))
 
 
 class Conditional(nn.Module):
@@ -55,7 +55,8 @@ class Conditional(nn.Module):
     def label_features(self, before: Tensor) -> Tensor:
         """[..., before] in [0, 1] to [..., 5 * before]."""
         angle = before * (2.0 * math.pi)
-        waves = [2.0 * before - 1.0, torch.sin(angle), torch.cos(angle), torch.sin(2.0 * angle), torch.cos(2.0 * angle)]
+        sine, cosine = torch.sin(angle), torch.cos(angle)
+        waves = [2.0 * before - 1.0, sine, cosine, 2.0 * sine * cosine, 1.0 - 2.0 * sine.square()]  # once and twice
         return torch.cat(waves, dim=-1)
 
     def forward(self, from_context: Tensor, before: Tensor) -> Tensor:
@@ -63,12 +64,13 @@ class Conditional(nn.Module):
 
         Args:
             from_context: what ``self.from_context`` makes of the features, [..., hidden].
-            before: the labels before this one, [..., before].
+            before: the labels before this one, [..., before]; of the first label anything.
         """
-        h = from_context if self.first else from_context + self.from_labels(self.label_features(before))
-        h = torch.relu(h)
-        h = h + torch.relu(self.mix(h))
-        return self.out(h)
+        if self.first:
+            h = torch.relu(from_context)
+        else:
+            h = (from_context + self.from_labels(self.label_features(before))).relu_()
+        return self.out(h + self.mix(h).relu_())
 
 
 class BinnedPosterior(nn.Module):
@@ -109,8 +111,10 @@ class BinnedPosterior(nn.Module):
         """The points of given ranks, [n, k, 4]: the inverse of ``log_prob_and_ranks``'s second result."""
         u = torch.empty_like(t[..., :0])
         for d, conditional in enumerate(self.conditionals):
-            from_context = conditional.from_context(context).unsqueeze(1)  # [n, 1, hidden]
-            before = u[:, :1] if d == 0 else u  # the first density is the same for all draws of an object
-            drawn = sample_factor(conditional(from_context, before), t[..., d], self.bins)
-            u = torch.cat([u, drawn.unsqueeze(-1)], dim=-1)
+            from_context = conditional.from_context(context)
+            if d == 0:  # one density for all draws of an object
+                drawn = sample_factor(conditional(from_context, context), t[..., 0], self.bins).unsqueeze(-1)
+            else:
+                drawn = sample_factor(conditional(from_context.unsqueeze(1), u), t[..., d : d + 1], self.bins)
+            u = torch.cat([u, drawn], dim=-1)
         return u

@@ -24,7 +24,7 @@ _MANY = 3000  # points above which a density says more than dots
 
 
 def plot_true_vs_inferred(labels: NDArray[Any], inferred: NDArray[Any], path: Path, *, log_snr: NDArray[Any]) -> None:
-    """Four panels, one per label: posterior median against truth, with running median and 16-84 % band.
+    """Four panels, one per label: posterior median against truth, with running median, 16 and 84 % points.
 
     Args:
         labels: true labels [n, 4]; rows of NaN are left out.
@@ -64,8 +64,9 @@ def _one_to_one(panel: Axes, true: NDArray[Any], inferred: NDArray[Any]) -> None
     panel.plot([low, high], [low, high], color="black", lw=0.8, ls="--", label="1:1")
     edges = np.linspace(*padded(true, 0.0), 13)
     middle, (q16, median, q84) = running_quantiles(true, inferred, edges=edges)
-    panel.fill_between(middle, q16, q84, color=COLOURS[1], alpha=0.3, lw=0, zorder=0.5, label="16-84 %")
     panel.plot(middle, median, color=COLOURS[1], label="median")
+    for line, name in ((q16, "16, 84 %"), (q84, None)):  # a band would lie behind the clusters, or hide them
+        panel.plot(middle, line, color=COLOURS[1], lw=1.0, ls=":", label=name)
     panel.set(xlim=(low, high), ylim=(low, high), aspect="equal")
 
 

@@ -91,14 +91,15 @@ def main() -> None:
     model = given.model or (DEFAULT if DEFAULT in pretrained_names() else None)
     if model is None:
         raise SystemExit("bench_baselines: --model: missing; no network comes with this package")
-    predictor = Predictor.load(model, draws=200 if given.quick else 1000)
+    draws = 200 if given.quick else 1000
+    predictor = Predictor.load(model, draws=draws)
+    photometry = Predictor.load(given.photometry, draws=draws) if given.photometry else None
     config = scenes_config({"seed": given.seed}, predictor.artefact.metadata)
     if given.quick:
         config["scene"] = {**config["scene"], "fields": 1, "field_size": 256}
     scenes, how = build_scenes(config), {"n": 300 if given.quick else given.n, "seed": given.seed}
     rows = [network("CNN", predictor, scenes, **how)]
-    if given.photometry:
-        photometry = Predictor.load(given.photometry, draws=predictor.draws)
+    if photometry:
         rows.append(network("MLP on photometry", photometry, scenes, **how))
     else:
         rows.append({"what": "MLP on photometry", "note": "not given"})

@@ -50,7 +50,7 @@ def sed(scenes: Scenes, *, n: int, seed: int) -> dict:
     return row("SED fit", np.concatenate(off), nll=None, multimodal=float(np.concatenate(several).mean()))
 
 
-def row(name: str, residual: np.ndarray, *, nll: float | None, multimodal: float) -> dict:
+def row(name: str, residual: np.ndarray, *, nll: float | None, multimodal: float | None) -> dict:
     """Numbers of an answer from its errors [n, 4]."""
     numbers = {label: (bias(residual[:, k]), scatter(residual[:, k])) for k, label in enumerate(LABEL_NAMES)}
     return {"what": name, "n": len(residual), "nll": nll, "multimodal": multimodal, **numbers}

@@ -161,7 +161,7 @@ def answer(name: str, fresh: Clusters, judged: Clusters, bounds: np.ndarray, *, 
     density = fit(Layers(x.shape[1]), data, steps=steps, seed=0)
     medians = low + density.medians(good) * (high - low)
     nll = float(losses(density, data.test).mean() + torch.log(high - low).sum())
-    return row(name, medians.numpy() - judged.labels, nll=nll, multimodal=float("nan"))
+    return row(name, medians.numpy() - judged.labels, nll=nll, multimodal=None)
 
 
 def table(rows: list[dict]) -> str:
@@ -185,6 +185,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="of those mocks")
     parser.add_argument("--json", type=Path, help="write machine, versions and rows to this file")
     given = parser.parse_args()
+    if given.seed == FRESH:
+        raise SystemExit(f"bench_bounds: --seed: {FRESH} is that of the clusters to learn from; any other is allowed")
     torch.set_num_threads(2)
     head = {"machine": machine(), "versions": versions(("clustercnn", "torch"))}
     print(describe(head["machine"]), describe(head["versions"]), sep="\n", flush=True)

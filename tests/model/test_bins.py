@@ -30,7 +30,7 @@ def test_density_is_normalised_and_never_zero(raw):
     # float64: 64 additions of rounding 1e-16
     np.testing.assert_allclose(cdf[:, -1], 1.0, atol=1e-13)
     np.testing.assert_allclose(x[:, -1], 1.0, atol=1e-13)
-    assert (height >= 1e-4 * (1 - 1e-14)).all()  # two roundings
+    assert (height >= 1e-4 * (1 - 1e-14)).all()  # 64 additions, as above
 
 
 def test_log_density_is_a_straight_line_between_the_knots(raw):
@@ -38,7 +38,8 @@ def test_log_density_is_a_straight_line_between_the_knots(raw):
     u = np.random.default_rng(0).random((len(x), 1))
     expected = [np.interp(u[i], x[i], height[i]) for i in range(len(x))]
     found = log_density(raw, torch.as_tensor(u[:, 0]), BINS).exp().numpy()
-    np.testing.assert_allclose(found, np.concatenate(expected), rtol=1e-9)
+    # edges are good to 1e-15, so a place within a bin of 1e-3 to 1e-12; lines rise 71-fold at the most here
+    np.testing.assert_allclose(found, np.concatenate(expected), rtol=1e-10)
 
 
 def test_sample_inverts_the_cumulative_function(raw):
@@ -63,7 +64,7 @@ def test_edges_belong_to_the_density():
     raw = torch.randn(1, 2 * BINS + 1, generator=torch.Generator().manual_seed(0))
     _, height, _ = density_knots(raw, BINS)
     ends = torch.cat([log_density(raw, torch.tensor([v]), BINS) for v in (0.0, 1.0)]).exp()
-    # float32 roundings of 32 additions
+    # float32: 32 additions put the last edge 2e-6 off, 1e-4 of a bin's width
     torch.testing.assert_close(ends, height[0, [0, -1]], rtol=1e-4, atol=1e-6)
 
 

@@ -94,7 +94,7 @@ def test_bad_counts(fake):
 
 def test_validation_is_fixed_and_held_out(fake):
     scenes = fake.FakeScenes(size=8)
-    first, again = (held_out_batch(scenes, 8, seed=1, stream="validation") for _ in range(2))
+    first, again = (held_out_batch(scenes, 8, seed=1) for _ in range(2))
     assert torch.equal(first.images, again.images)
     training = torch.cat(take(SceneStream(scenes, 8, seed=1), 3))
     assert not (first.images[:, None] == training[None]).all(dim=(2, 3, 4)).any()

@@ -86,6 +86,24 @@ class TestRuns:
         assert "recalibrated: posterior +" in capsys.readouterr().out
         assert not coefficients(tmp_path / "c", recalibrate=20).any()  # too few to fit anything to
 
+    def test_ctrl_c_while_calibration_is_corrected(self, fake, tmp_path):
+        """The run counts as unfinished; gone on with, it ends as if nothing had come between."""
+        from clustercnn.data import stream_seed
+
+        class Interrupting(fake.FakeScenes):
+            def batch(self, first, n, *, seed, **kwargs):
+                if seed == stream_seed(1, "recalibration") and first == 256:
+                    os.kill(os.getpid(), signal.SIGINT)
+                return super().batch(first, n, seed=seed, **kwargs)
+
+        parts, whole, given = tmp_path / "parts", tmp_path / "whole", settings(steps=2, recalibrate=600)
+        assert not fit(Interrupting(), given, parts).finished
+        assert not (parts / "model.ts").exists()
+        artefacts = [fit(fake.FakeScenes(), given, folder).artefact for folder in (parts, whole)]
+        states = [torch.jit.load(str(path)).state_dict() for path in artefacts]
+        assert same(*map(dict, states))
+        assert states[0]["net.recalibration.coefficients"].any()
+
     def test_resume_none_starts_again_and_a_path_is_taken(self, fake, tmp_path):
         fit(fake.FakeScenes(), settings(steps=3), tmp_path / "a")
         assert fit(fake.FakeScenes(), settings(steps=4, resume="none"), tmp_path / "a").images == 32

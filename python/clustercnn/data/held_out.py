@@ -1,4 +1,4 @@
-"""Held-out scenes: drawn once, from seed streams of their own, the same for the whole run and for a resumed one."""
+"""Held-out scenes: drawn once, from a seed stream of their own, the same for the whole run and for a resumed one."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ if TYPE_CHECKING:
 __all__ = ["held_out_batch"]
 
 
-def held_out_batch(scenes: Scenes, n: int, *, seed: int, stream: str) -> Batch:
-    """``n`` fixed scenes of one of the run's streams that training never draws from.
+def held_out_batch(scenes: Scenes, n: int, *, seed: int) -> Batch:
+    """The ``n`` fixed scenes on which a run validates; training never draws from their stream.
 
     Args:
         scenes: as for ``SceneStream``.
         n: number of scenes.
         seed: the run's seed.
-        stream: "validation" or "recalibration".
     """
-    return Batch.of(scenes.batch(0, n, seed=stream_seed(seed, stream)))
+    return Batch.of(scenes.batch(0, n, seed=stream_seed(seed, "validation")))

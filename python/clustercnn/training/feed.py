@@ -49,21 +49,24 @@ def open_stream(
     *,
     device: torch.device,
     n: int,
-    shard: tuple[int, int],
-    start: int,
     threads: int,
+    shard: tuple[int, int] | None = None,
+    start: int = 0,
+    stream: str = "train",
 ) -> SceneStream:
-    """The run's training batches.
+    """The run's batches.
 
     Args:
         painter: draws them.
         settings: of the run.
         device: that trains.
-        n, shard: images per step of this rank, and where they begin in the run.
-        start: first step.
+        n: images per batch, of this rank.
         threads: that draw, or prepare what the GPU draws.
+        shard: where the batches of this rank begin in the run; None for one rank.
+        start: first step.
+        stream: which scenes, as for ``stream_seed``.
     """
-    seed, train = stream_seed(settings.seed, "train"), settings.train
+    seed, train = stream_seed(settings.seed, stream), settings.train
     if isinstance(painter, DeviceScenes):
         return DeviceStream(painter, n, device=device, seed=seed, start=start, threads=threads, shard=shard)
     return SceneStream(painter, n, seed=seed, start=start, threads=threads, prefetch=train.prefetch, shard=shard)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -29,13 +30,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from clustercnn.data import Batch
     from clustercnn.scene import Scenes
 
     # pictures of an artefact by name; the command gives it, since training may not import evaluation
     Figures = Callable[[Path], Mapping[str, Path]]
 
 __all__ = ["fit"]
+
+_CHUNK = 128  # scenes per pass of the recalibration
 
 
 def fit(scenes: Scenes, settings: RunSettings, folder: Path, *, figures: Figures | None = None) -> FitResult:
@@ -129,10 +131,7 @@ class _Run:
             self._announce(line)
             finished, values = self._train(figures, tracker, line, stopped)
             if finished and self.ranks.first and self.settings.train.recalibrate:
-                held_out = self._held_out(self.settings.train.recalibrate, "recalibration")
-                line.say(
-                    f"recalibrated: posterior {recalibrate(self.state.average, held_out):+.3f} nats on its own scenes"
-                )
+                finished = self._recalibrate(line, stopped)
         if finished and self.ranks.first:
             save_artefact(self.state.average, self.metadata | {"training": self._effort()}, self.folder / "model.ts")
         return FitResult(
@@ -153,7 +152,7 @@ class _Run:
     ) -> tuple[bool, dict[str, float]]:
         """Whether the budget was spent, and the last validation."""
         settings, state = self.settings, self.state
-        validation = self._held_out(settings.train.validation_size, "validation")
+        validation = held_out_batch(self.scenes, settings.train.validation_size, seed=settings.seed)
         tracker.images(state.step, {"stamps": stamp_sheet(validation.images[:32].numpy(), self.scale)})
         watch = Watch(
             state,
@@ -182,8 +181,24 @@ class _Run:
         self.save()
         return finished, watch.validate() if finished and self.ranks.first else {}
 
-    def _held_out(self, n: int, stream: str) -> Batch:
-        return held_out_batch(self.scenes, n, seed=self.settings.seed, stream=stream)
+    def _recalibrate(self, line: ProgressLine, stopped: Callable[[], bool]) -> bool:
+        """Whether it was done; not if a signal came before its end."""
+        batches = -(-self.settings.train.recalibrate // _CHUNK)
+        line.say(f"recalibrating the posterior on {batches * _CHUNK:,} new scenes")
+        stream = open_stream(
+            self.painter,
+            self.settings,
+            device=self.device,
+            n=_CHUNK,
+            threads=self.data_threads,
+            stream="recalibration",
+        )
+        with stream:
+            some = takewhile(lambda _: not stopped(), islice(stream, batches))
+            gain = recalibrate(self.state.average, some)
+        if not stopped():
+            line.say(f"recalibrated: posterior {gain:+.4f} nats on these scenes")
+        return not stopped()
 
     def _effort(self) -> dict[str, Any]:
         device = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "CPU"

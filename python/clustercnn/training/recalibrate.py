@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from torch import Tensor
 
     from clustercnn.data.stream import Batch
@@ -19,33 +21,33 @@ _ROUNDS = 100
 
 
 @torch.no_grad()
-def recalibrate(net: ClusterNet, batch: Batch, *, chunk: int = 128) -> float:
+def recalibrate(net: ClusterNet, batches: Iterable[Batch]) -> float:
     """Sets ``net.recalibration`` to what makes the ranks of the true labels uniform, by maximum likelihood.
 
     Args:
         net: the finished network, in evaluation mode; its correction is changed in place.
-        batch: scenes it never saw. With fewer than 200 clusters nothing is changed.
-        chunk: images per pass.
+        batches: scenes it never saw; each is read before the next is asked for. With fewer than 200 clusters nothing is
+            changed.
 
     Returns:
         mean gain of the log posterior density at the truth, on these scenes, nats.
     """
-    parts = [_ranks(net, batch, rows) for rows in torch.arange(len(batch.images)).split(chunk)]
-    ranks, log_snr = (torch.cat(part).double().cpu() for part in zip(*parts, strict=True))
-    if len(ranks) < _FEWEST:
+    parts = [_ranks(net, batch) for batch in batches]
+    if sum(len(log_snr) for _, log_snr in parts) < _FEWEST:
         return 0.0
+    ranks, log_snr = (torch.cat(part).double().cpu() for part in zip(*parts, strict=True))
     module = type(net.recalibration)(ranks.shape[1]).double()
     gain = fit_coefficients(module, ranks, log_snr)
     net.recalibration.coefficients.copy_(module.coefficients)
     return gain
 
 
-def _ranks(net: ClusterNet, batch: Batch, rows: Tensor) -> tuple[Tensor, Tensor]:
+def _ranks(net: ClusterNet, batch: Batch) -> tuple[Tensor, Tensor]:
     """Ranks of the true labels [m, 4] and predicted log10 S/N [m], of the scenes with a cluster inside the bounds."""
     device = net.low.device
-    u = (batch.labels[rows].to(device) - net.low) / net.width
-    known = (batch.present[rows].to(device) > 0.5) & ((u >= 0) & (u <= 1)).all(dim=1)
-    _, log_snr, context = net(batch.images[rows].to(device))
+    u = (batch.labels.to(device) - net.low) / net.width
+    known = (batch.present.to(device) > 0.5) & ((u >= 0) & (u <= 1)).all(dim=1)
+    _, log_snr, context = net(batch.images.to(device))
     return net.posterior.log_prob_and_ranks(context[known], u[known])[1], log_snr[known]
 
 

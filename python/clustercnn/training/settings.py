@@ -49,7 +49,9 @@ class TrainSettings:
         deterministic: only operations that give the same bits every time; needs ``steps``, and minutes are ignored.
         validation_size: held-out scenes.
         validate_minutes: time between validations.
-        recalibrate: held-out scenes to which the finished posterior's calibration is corrected; 0 leaves it as it is.
+        recalibrate: held-out scenes to which the finished posterior's calibration is corrected, rounded up to whole
+            batches of 128; 0 leaves it as it is. Twenty thousand leave coverage off by up to 1.7 % in thirds of the
+            mocks, a hundred thousand by 1.2 %.
         checkpoint_minutes: time between checkpoints.
         checkpoint_steps: steps between checkpoints, beside the time.
         max_bad_steps: steps in a row without a finite gradient after which the run gives up.

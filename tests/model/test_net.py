@@ -16,8 +16,9 @@ TINY = ModelSettings(stem=8, widths=(8, 16), depths=(1, 2), strides=(1, 2), cont
 def make(settings=TINY, size=20, bands=3):
     torch.manual_seed(0)
     net = ClusterNet(settings, scale=[0.01] * bands, bounds=BOUNDS, size=size)
-    for block in net.trunk.blocks:  # as after some training: no branch is switched off
-        torch.nn.init.uniform_(block.norm2.weight, 0.5, 1.0)
+    for block in net.trunk.blocks:  # as after some training: nothing is switched off
+        torch.nn.init.normal_(block.conv2.weight, std=0.1)
+    torch.nn.init.normal_(net.from_maps.linear.weight)
     return net.eval()
 
 

@@ -7,10 +7,14 @@ from dataclasses import replace
 import pytest
 import torch
 
+from clustercnn.data import Batch
 from clustercnn.errors import InvalidInput
 from clustercnn.model import ClusterNet, ModelSettings
 from clustercnn.training import RunSettings, Start, TrackerSettings, TrainSettings, fit
+from clustercnn.training.loop import take_step
+from clustercnn.training.losses import LossModule
 from clustercnn.training.start import take_weights
+from clustercnn.training.state import TrainState
 
 BLIND = ModelSettings(trunk="none", stem=4, widths=(8,), depths=(1,), strides=(2,), layers=(8,), context=8, hidden=8)
 SEEING = replace(BLIND, trunk="resnet")
@@ -33,7 +37,7 @@ def test_a_trunk_is_added_to_what_is_known():
     for a, b in zip(blind(images), seeing(images), strict=True):  # the trunk is silent at first
         assert torch.equal(a, b)
     seeing.train()(images)[2].sum().backward()
-    assert seeing.from_maps.weight.grad.abs().max() > 0  # but it can learn to speak
+    assert seeing.from_maps.linear.weight.grad.abs().max() > 0  # but it can learn to speak
 
 
 def test_bounds_are_the_runs_own():
@@ -52,6 +56,22 @@ def test_another_shape_is_named():
         take_weights(make(), start(make(replace(SEEING, context=16))))
     with pytest.raises(InvalidInput, match="no part in common"):
         take_weights(make(), Start("x", {"a": torch.zeros(1)}, {}))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25])
+def test_what_is_known_learns_at_its_share_of_the_rate(fake, share):
+    blind, net = make(BLIND), make(seed=1)
+    take_weights(net, start(blind))
+    settings = TrainSettings(steps=1, learning_rate=1e-3, known_rate=share, weight_decay=0.0, warmup=0.0, grad_clip=1e9)
+    state = TrainState(net, settings, known=blind.state_dict())
+    before = {name: p.detach().clone() for name, p in net.named_parameters()}
+    batch = Batch.of(fake.FakeScenes(size=16).batch(0, 8, seed=1))
+    take_step(state, LossModule(net, bf16=False).train(), batch, settings=settings, share=0.0)
+    moved = {name: float((p.detach() - before[name]).abs().max()) for name, p in net.named_parameters()}
+    # Adam's first step is the rate itself wherever the gradient is well above its epsilon; float32 rounds weights of 1
+    assert moved["from_maps.linear.weight"] == pytest.approx(1e-3, rel=1e-3)
+    for name in ("from_photometry.weight", "posterior.conditionals.0.out.bias"):
+        assert moved[name] == pytest.approx(share * 1e-3, rel=1e-3)
 
 
 def test_a_run_starts_there_and_says_so(fake, tmp_path, monkeypatch, capsys):

@@ -15,7 +15,7 @@ from clustercnn.model.heads import ScalarHead
 from clustercnn.model.photometry import Photometry
 from clustercnn.model.posterior import BinnedPosterior
 from clustercnn.model.recalibration import Recalibration
-from clustercnn.model.resnet import ResNet
+from clustercnn.model.resnet import FromMaps, ResNet
 from clustercnn.model.stretch import Stretch
 from clustercnn.model.uniforms import philox_uniforms
 
@@ -56,7 +56,7 @@ class ClusterNet(nn.Module):
         photometry = Photometry if settings.photometry == "centred" else Apertures
         self.photometry = photometry(self.bands, size, settings)
         self.from_photometry = nn.Linear(self.photometry.length, settings.context)
-        self.from_maps = nn.Identity() if self.blind else _silent(self.trunk.length, settings.context)
+        self.from_maps = nn.Identity() if self.blind else FromMaps(self.trunk.length, settings.context)
         self.presence = ScalarHead(settings.context, hidden=settings.hidden)
         self.visibility = ScalarHead(settings.context, hidden=settings.hidden, start=1.0)
         self.posterior = BinnedPosterior(settings.context, hidden=settings.hidden, bins=settings.bins)
@@ -135,10 +135,3 @@ class ClusterNet(nn.Module):
         t = philox_uniforms(seed, first, context.shape[0], k, context.device).to(context.dtype)
         u = self.posterior.at_ranks(context, self.recalibration.undo(t, self.exponents(context)))
         return self.low + self.width * u
-
-
-def _silent(length: int, context: int) -> nn.Linear:
-    """A linear map that starts at zero: heads learn from photometry first, and pixels add to what they know."""
-    linear = nn.Linear(length, context, bias=False)
-    nn.init.zeros_(linear.weight)
-    return linear

@@ -49,8 +49,9 @@ def take_step(
             warning says so, and from then on its halves are worked on one after the other.
     """
     device = state.net.low.device
+    rate = settings.learning_rate * learning_rate_factor(share, warmup=settings.warmup)
     for group in state.optimizer.param_groups:
-        group["lr"] = settings.learning_rate * learning_rate_factor(share, warmup=settings.warmup)
+        group["lr"] = rate * group["rate"]
     state.freeze_statistics(share, settings)
     state.keep_statistics()
     images, *truth = (

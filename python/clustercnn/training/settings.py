@@ -36,6 +36,7 @@ class TrainSettings:
         default_minutes: the budget when neither is given.
         batch_size: images per step, over all ranks.
         learning_rate: at its peak.
+        known_rate: share of the learning rate for weights that ``start_from`` gives; 0 leaves them as they are.
         warmup: share of the budget over which the learning rate rises.
         weight_decay: of AdamW, on weights with two dimensions or more.
         grad_clip: largest norm of the gradient.
@@ -68,6 +69,7 @@ class TrainSettings:
     default_minutes: float = 8.0
     batch_size: int = 64
     learning_rate: float = 2.5e-3
+    known_rate: float = 0.2
     warmup: float = 0.05
     weight_decay: float = 0.01
     grad_clip: float = 2.0
@@ -98,8 +100,9 @@ class TrainSettings:
         for name in ("warmup", "ema"):
             if not 0 <= getattr(self, name) < 1:
                 raise InvalidInput(f"train.{name}: {getattr(self, name)}; 0 <= value < 1 is allowed")
-        if not 0 <= self.freeze_statistics <= 1:
-            raise InvalidInput(f"train.freeze_statistics: {self.freeze_statistics}; 0 to 1 is allowed")
+        for name in ("freeze_statistics", "known_rate"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InvalidInput(f"train.{name}: {getattr(self, name)}; 0 to 1 is allowed")
         for name in ("weight_decay", "presence_weight", "log_snr_weight", "recalibrate"):
             if not getattr(self, name) >= 0:
                 raise InvalidInput(f"train.{name}: {getattr(self, name)}; a value of at least 0 is allowed")

@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 from clustercnn.errors import DataFileError, InvalidInput
 from clustercnn.evaluate import scenes_config
@@ -97,6 +98,13 @@ def test_without_a_name_the_default_is_used(networks):
     assert model_or_default("run/model.ts") == "run/model.ts"
 
 
+def shipped_scenes(predictor, **scene):
+    """Scenes as a network was trained on, but for two small fields of their own."""
+    config = scenes_config({"seed": 5}, predictor.artefact.metadata)
+    config["scene"] = {**config["scene"], "fields": 2, "field_size": 256, **scene}
+    return build_scenes(config)
+
+
 class TestShipped:
     """The very file in the package."""
 
@@ -118,9 +126,7 @@ class TestShipped:
         """
         predictor = Predictor.load(pretrained.DEFAULT, device="cpu", draws=16)
         told = json.loads((predictor.artefact.path.with_name("metrics.json")).read_text())
-        config = scenes_config({"seed": 5}, predictor.artefact.metadata)
-        config["scene"] = {**config["scene"], "fields": 2, "field_size": 256}
-        batch = build_scenes(config).batch(0, 256, seed=5)
+        batch = shipped_scenes(predictor).batch(0, 256, seed=5)
         found = predictor.predict(batch.images, truth=batch.labels)
         losses = -found.log_prob[np.isfinite(found.log_prob)]
         assert abs(losses.mean() - told["nll"]) < 4 * losses.std() / math.sqrt(len(losses))
@@ -129,3 +135,16 @@ class TestShipped:
         # no distribution of scores gives an area a variance above A (1 - A) / min(m, n)
         error = math.sqrt(area * (1 - area) / min(len(with_one), len(without)))
         assert abs(auc(with_one, without) - area) < 4 * error
+
+    def test_its_trunk_is_alive(self):
+        """The maps of other images cost more than four standard errors: a trunk gone silent would cost nothing."""
+        predictor = Predictor.load(pretrained.DEFAULT, device="cpu")
+        batch = shipped_scenes(predictor, present_fraction=1.0).batch(0, 256, seed=6)
+        images, labels = torch.from_numpy(batch.images), torch.from_numpy(batch.labels)
+        net = predictor.artefact.module.net
+        with torch.no_grad():
+            maps = net.maps(images)
+            own, others = (net.log_prob(net.context(m, images), labels) for m in (maps, maps.roll(1, 0)))
+        cost = own - others
+        assert (maps.std(dim=0) > 0).all()
+        assert cost.mean() > 4 * cost.std() / math.sqrt(len(cost))

@@ -74,6 +74,16 @@ def test_no_mass_outside_the_bounds(net):
     assert (draws <= high + 1e-6).all()
 
 
+def test_bounds_are_inside_however_they_round():
+    """As float32, 10.1 is 1.0000001 of the way from 6.6 to 10.1: a mock of that age had a loss of infinity."""
+    bounds = [[6.6, 10.1], [2.25, 5.95], [0.0, 3.5], [-1.6, -0.2]]
+    net = ClusterNet(TINY, scale=[0.01] * 3, bounds=bounds, size=16).eval()
+    low, high = torch.tensor(bounds).T
+    assert (high[0] - net.low[0]) / net.width[0] > 1.0
+    density = net.log_prob(torch.zeros(2, 16), torch.stack([low, high]))
+    assert torch.isfinite(density).all()
+
+
 def test_samples_do_not_depend_on_chunks_or_batches(net):
     context = torch.randn(5, 16, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():

@@ -103,12 +103,19 @@ class ClusterNet(nn.Module):
             context: features [n, context].
             labels: [n, 4].
         """
-        u = (labels - self.low) / self.width
-        inside = ((u >= 0.0) & (u <= 1.0)).all(dim=-1)
-        density, ranks = self.posterior.log_prob_and_ranks(context, torch.nan_to_num(u).clamp(0.0, 1.0))
+        u, inside = self.unit(labels)
+        density, ranks = self.posterior.log_prob_and_ranks(context, u)
         correction = self.recalibration.log_slope(ranks, self.exponents(context))
         density = density + correction - torch.log(self.width).sum()
         return torch.where(inside, density, torch.full_like(density, -float("inf")))
+
+    def unit(self, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Labels in their units [n, 4] to the unit cube [n, 4], and whether they are inside the bounds [n].
+
+        NaN is outside. A bound itself is inside however it rounds: (10.1 - 6.6) / 3.5 is 1 + 1.2e-7 in single precision.
+        """
+        u, rounding = (labels - self.low) / self.width, 1e-6
+        return torch.nan_to_num(u).clamp(0.0, 1.0), ((u >= -rounding) & (u <= 1.0 + rounding)).all(dim=-1)
 
     def exponents(self, context: Tensor) -> Tensor:
         """Of the posterior's recalibration, [n, label, 2]: they hang on the predicted S/N alone."""

@@ -33,8 +33,7 @@ def losses(net: ClusterNet, context: Tensor, present: Tensor, labels: Tensor, lo
     presence = functional.binary_cross_entropy_with_logits(logit, present)
     there = present > 0.5
     # where(), not indexing: the shapes, and with them the work of every step, stay the same
-    high = net.low + net.width
-    known = there & ((labels >= net.low) & (labels <= high)).all(dim=1)
+    known = there & net.unit(labels)[1]
     middle = net.low + 0.5 * net.width
     log_prob = net.log_prob(context, torch.where(known.unsqueeze(1), labels, middle))
     posterior = -torch.where(known, log_prob, torch.zeros_like(log_prob)).sum() / known.sum().clamp_min(1)

@@ -45,8 +45,8 @@ def recalibrate(net: ClusterNet, batches: Iterable[Batch]) -> float:
 def _ranks(net: ClusterNet, batch: Batch) -> tuple[Tensor, Tensor]:
     """Ranks of the true labels [m, 4] and predicted log10 S/N [m], of the scenes with a cluster inside the bounds."""
     device = net.low.device
-    u = (batch.labels.to(device) - net.low) / net.width
-    known = (batch.present.to(device) > 0.5) & ((u >= 0) & (u <= 1)).all(dim=1)
+    u, inside = net.unit(batch.labels.to(device))
+    known = (batch.present.to(device) > 0.5) & inside
     _, log_snr, context = net(batch.images.to(device))
     return net.posterior.log_prob_and_ranks(context[known], u[known])[1], log_snr[known]
 

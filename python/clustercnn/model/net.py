@@ -112,7 +112,7 @@ class ClusterNet(nn.Module):
     def unit(self, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Labels in their units [n, 4] to the unit cube [n, 4], and whether they are inside the bounds [n].
 
-        NaN is outside. A bound itself is inside however it rounds: (10.1 - 6.6) / 3.5 is 1 + 1.2e-7 in single precision.
+        NaN is outside. A bound is inside however it rounds: (10.1 - 6.6) / 3.5 is 1 + 1.2e-7 in single precision.
         """
         u, rounding = (labels - self.low) / self.width, 1e-6
         return torch.nan_to_num(u).clamp(0.0, 1.0), ((u >= -rounding) & (u <= 1.0 + rounding)).all(dim=-1)

@@ -22,7 +22,7 @@ def images():
     return torch.rand(32, 3, 16, 16, generator=torch.Generator().manual_seed(1))
 
 
-def test_no_trunk_goes_silent(trunk, images):
+def test_maps_below_zero_do_not_silence_the_trunk(trunk, images):
     """Sums of skip and block that all lie far below zero: a rectifier on them would let nothing through, nor back."""
     with torch.no_grad():
         for weight in (trunk.stem.weight, trunk.blocks[0].skip[1].weight):

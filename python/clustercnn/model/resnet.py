@@ -6,7 +6,7 @@ averaged weights (EMA) carry averaged statistics too, and in use the normalisati
 
 Normalisation comes before each rectifier and none stands on the skips (He et al. 2016, "Identity mappings in deep
 residual networks", arXiv:1603.05027). With a rectifier on the sum of skip and block, as in the first ResNet, a trunk
-that was added to finished photometry went silent for good: every last map below zero, and no gradient to bring it back.
+that was added to finished photometry went silent: all last maps below zero, and no gradient to bring them back.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ class FromMaps(nn.Module):
     """What the trunk's features add to those of the photometry: nothing at first, so heads learn from photometry first.
 
     Normalised, then turned down. Without the first, a random trunk is noise that training is quickest rid of by
-    silencing every map for good; without the second, the optimiser's first steps, which are as long for useless weights
-    as for others, cost a finished network 0.5 nats.
+    silencing its maps; without the second, the optimiser's first steps, which are as long for useless weights as for
+    others, cost a finished network 0.5 nats.
 
     Args:
         length: of the trunk's features.

@@ -66,5 +66,7 @@ def _ranks(panel: Axes, rank: np.ndarray, bins: int) -> None:
     low, high = binomial_band(1.0 / bins, len(rank))
     panel.axhspan(float(low) * bins, float(high) * bins, color="0.85", lw=0)
     panel.axhline(1.0, color="black", lw=0.8, ls="--")
-    panel.stairs(rank_histogram(rank, bins), np.linspace(0, 1, bins + 1), color=COLOURS[1], baseline=None)
-    panel.set(xlim=(0, 1), ylim=(0, None), xlabel="share of the posterior below the truth")
+    found = rank_histogram(rank, bins)
+    panel.stairs(found, np.linspace(0, 1, bins + 1), color=COLOURS[1], baseline=None)
+    top = max(panel.get_ylim()[1], 1.1 * found.max())  # panels share their axis: a limit set once no longer grows
+    panel.set(xlim=(0, 1), ylim=(0, top), xlabel="share of the posterior below the truth")

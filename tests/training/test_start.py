@@ -68,10 +68,11 @@ def test_what_is_known_learns_at_its_share_of_the_rate(fake, share):
     batch = Batch.of(fake.FakeScenes(size=16).batch(0, 8, seed=1))
     take_step(state, LossModule(net, bf16=False).train(), batch, settings=settings, share=0.0)
     moved = {name: float((p.detach() - before[name]).abs().max()) for name, p in net.named_parameters()}
-    # Adam's first step is the rate itself wherever the gradient is well above its epsilon; float32 rounds weights of 1
-    assert moved["from_maps.linear.weight"] == pytest.approx(1e-3, rel=1e-3)
+    # Adam's first step is the rate itself where the gradient is 1e4 times its epsilon of 1e-8, as the largest are;
+    # weights below 1/2 round by 1.5e-8, 6e-5 of the shorter step
+    assert moved["from_maps.linear.weight"] == pytest.approx(1e-3, rel=1e-4)
     for name in ("from_photometry.weight", "posterior.conditionals.0.out.bias"):
-        assert moved[name] == pytest.approx(share * 1e-3, rel=1e-3)
+        assert moved[name] == pytest.approx(share * 1e-3, rel=1e-4)
 
 
 def test_a_run_starts_there_and_says_so(fake, tmp_path, monkeypatch, capsys):
@@ -87,6 +88,7 @@ def test_a_run_starts_there_and_says_so(fake, tmp_path, monkeypatch, capsys):
     weights["presence.out.bias"] = weights["presence.out.bias"] + 0.25
     result = run(tmp_path / "b", Start("model.ts", weights, {"images": 8}))
     second = torch.jit.load(str(result.artefact)).state_dict()["net.presence.out.bias"]
-    torch.testing.assert_close(second, weights["presence.out.bias"], atol=1e-6, rtol=0.0)  # one step of 1e-9
+    # one step of 1e-9, and float32's rounding of a bias below 1
+    torch.testing.assert_close(second, weights["presence.out.bias"], atol=6e-8, rtol=0.0)
     assert "weights of model.ts; new: nothing" in capsys.readouterr().out
     assert '"started_from": {"images": 8}' in torch.jit.load(str(result.artefact)).metadata

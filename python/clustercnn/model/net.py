@@ -114,7 +114,9 @@ class ClusterNet(nn.Module):
 
         NaN is outside. A bound is inside however it rounds: (10.1 - 6.6) / 3.5 is 1 + 1.2e-7 in single precision.
         """
-        u, rounding = (labels - self.low) / self.width, 1e-6
+        u = (labels - self.low) / self.width
+        # label, low end, difference, width, quotient: each off by 6e-8 of itself, and no label exceeds |low| + width
+        rounding = 2.5e-7 * (self.low.abs() / self.width + 1.0)
         return torch.nan_to_num(u).clamp(0.0, 1.0), ((u >= -rounding) & (u <= 1.0 + rounding)).all(dim=-1)
 
     def exponents(self, context: Tensor) -> Tensor:

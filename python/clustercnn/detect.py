@@ -15,14 +15,15 @@ __all__ = ["check", "detect", "main"]
 
 def check(config: Mapping[str, Any]) -> None:
     """Raise for what is wrong with the options alone; see ``conf/detect.yaml``."""
-    from clustercnn.inference.options import check_count, check_given, model_or_default
+    from clustercnn.inference.options import check_count, check_given, check_redraws, model_or_default
     from clustercnn.inference.tiling import SearchSettings
 
     model_or_default(config["model"]["path"])
     check_given(config["images"], "images", "images.<BAND>=<FITS file> for each band of the model")
     check_given(config["out"], "out", "out=candidates.ecsv")
-    for name, low in (("samples", 0), ("draws", 2), ("seed", 0), ("batch", 1)):
+    for name, low in (("samples", 0), ("redraws", 0), ("draws", 2), ("seed", 0), ("batch", 1)):
         check_count(config[name], name, low=low)
+    check_redraws(config["redraws"])
     SearchSettings(**config["search"])
 
 
@@ -41,12 +42,13 @@ def detect(config: Mapping[str, Any]) -> None:
     )
     from clustercnn.inference.catalogues import Catalogue
     from clustercnn.inference.options import model_or_default, tell_default
+    from clustercnn.inference.predictive import predictive_check
     from clustercnn.inference.psf_check import psf_warnings
     from clustercnn.inference.results import (
         TABLE_SUFFIXES,
         check_samples,
-        few_draws,
         prior_meta,
+        remarks,
         results_table,
         table_meta,
     )
@@ -58,7 +60,7 @@ def detect(config: Mapping[str, Any]) -> None:
     out = check_output_file(config["out"], suffixes=TABLE_SUFFIXES, overwrite=config["overwrite"])
     check_samples(out, config["samples"])
     chart = config["map"] and check_output_file(config["map"], suffixes=(".fits",), overwrite=config["overwrite"])
-    draws = max(config["draws"], config["samples"])
+    draws = max(config["draws"], config["samples"], config["redraws"])
     prior = NewPrior.from_dict(config["prior"])
     model = model_or_default(config["model"]["path"])
     predictor = Predictor.load(model, device=config["device"], batch=config["batch"], draws=draws, prior=prior)
@@ -67,19 +69,19 @@ def detect(config: Mapping[str, Any]) -> None:
     warnings = depth_warnings(predictor, mosaic) + psf_warnings(predictor, mosaic)
     for line in warnings:
         print(f"warning: {line}", file=sys.stderr, flush=True)  # noqa: T201  (the command line's voice)
+    redrawn = predictive_check(predictor.artefact, mosaic, redraws=config["redraws"], seed=config["seed"])
     with progress_bar("stamps", grid_points(mosaic.valid.shape, settings.stride, predictor.size)) as progress:
         candidates, presence = search(predictor, mosaic, settings, progress=progress)
     catalogue = Catalogue.counted(candidates.x, candidates.y).located(mosaic.wcs)
     posterior, flags = predictor.predict_mosaic(
-        mosaic, catalogue.x, catalogue.y, samples=config["samples"], seed=config["seed"]
+        mosaic, catalogue.x, catalogue.y, samples=config["samples"], seed=config["seed"], check=redrawn
     )
     source = {"search": dict(config["search"]), "seed": config["seed"], **prior_meta(prior), "warnings": warnings}
     meta = table_meta(predictor.artefact, images=config["images"], **source)
     if chart:
         write_map(chart, presence, mosaic, stride=settings.stride, size=predictor.size)
     write_table(results_table(catalogue, posterior, flags, meta=meta), out)
-    few = few_draws(flags)
-    print(f"{out}: {len(catalogue)} candidates{few}", flush=True)  # noqa: T201  (the command line's voice)
+    print(f"{out}: {len(catalogue)} candidates{remarks(flags)}", flush=True)  # noqa: T201  (the command line's voice)
 
 
 def main() -> None:

@@ -16,14 +16,15 @@ __all__ = ["check", "infer", "main"]
 
 def check(config: Mapping[str, Any]) -> None:
     """Raise for what is wrong with the options alone; see ``conf/infer.yaml``."""
-    from clustercnn.inference.options import check_count, check_given, model_or_default
+    from clustercnn.inference.options import check_count, check_given, check_redraws, model_or_default
 
     model_or_default(config["model"]["path"])
     check_given(config["images"], "images", "images.<BAND>=<FITS file> for each band of the model")
     check_given(config["catalogue"], "catalogue", "catalogue=candidates.ecsv")
     check_given(config["out"], "out", "out=result.ecsv")
-    for name, low in (("samples", 0), ("draws", 2), ("seed", 0), ("batch", 1)):
+    for name, low in (("samples", 0), ("redraws", 0), ("draws", 2), ("seed", 0), ("batch", 1)):
         check_count(config[name], name, low=low)
+    check_redraws(config["redraws"])
 
 
 def infer(config: Mapping[str, Any]) -> None:
@@ -40,14 +41,15 @@ def infer(config: Mapping[str, Any]) -> None:
     )
     from clustercnn.inference.images import check_bands
     from clustercnn.inference.options import model_or_default, tell_default
+    from clustercnn.inference.predictive import predictive_check
     from clustercnn.inference.psf_check import psf_warnings
-    from clustercnn.inference.results import TABLE_SUFFIXES, check_samples, few_draws, prior_meta, table_meta
+    from clustercnn.inference.results import TABLE_SUFFIXES, check_samples, prior_meta, remarks, table_meta
     from clustercnn.progress import progress_bar
     from clustercnn.scene.files import check_output_file
 
     out = check_output_file(config["out"], suffixes=TABLE_SUFFIXES, overwrite=config["overwrite"])
     check_samples(out, config["samples"])
-    draws = max(config["draws"], config["samples"])
+    draws = max(config["draws"], config["samples"], config["redraws"])
     prior = NewPrior.from_dict(config["prior"])
     model = model_or_default(config["model"]["path"])
     predictor = Predictor.load(model, device=config["device"], batch=config["batch"], draws=draws, prior=prior)
@@ -58,10 +60,17 @@ def infer(config: Mapping[str, Any]) -> None:
     warnings = depth_warnings(predictor, mosaic) + psf_warnings(predictor, mosaic)
     for line in warnings:
         print(f"warning: {line}", file=sys.stderr, flush=True)  # noqa: T201  (the command line's voice)
+    redrawn = predictive_check(predictor.artefact, mosaic, redraws=config["redraws"], seed=config["seed"])
     catalogue = catalogue.located(mosaic.wcs)
     with progress_bar("candidates", len(catalogue)) as progress:
         posterior, flags = predictor.predict_mosaic(
-            mosaic, catalogue.x, catalogue.y, samples=config["samples"], seed=config["seed"], progress=progress
+            mosaic,
+            catalogue.x,
+            catalogue.y,
+            samples=config["samples"],
+            seed=config["seed"],
+            check=redrawn,
+            progress=progress,
         )
     source = {
         "catalogue": Path(config["catalogue"]).name,
@@ -71,8 +80,7 @@ def infer(config: Mapping[str, Any]) -> None:
     }
     meta = table_meta(predictor.artefact, images=config["images"], **source)
     write_table(results_table(catalogue, posterior, flags, meta=meta), out)
-    few = few_draws(flags)
-    print(f"{out}: {len(catalogue)} candidates{few}", flush=True)  # noqa: T201  (the command line's voice)
+    print(f"{out}: {len(catalogue)} candidates{remarks(flags)}", flush=True)  # noqa: T201  (the command line's voice)
 
 
 def main() -> None:

@@ -38,10 +38,10 @@ def test_candidates_and_map(config, tmp_path):
 
 
 def test_no_candidates_is_an_empty_table(config, tmp_path):
-    detect(config | {"search": {**config["search"], "threshold": 0.999999}, "map": None})
+    detect(config | {"search": {**config["search"], "threshold": 0.999999}, "map": None, "redraws": 40})
     table = Table.read(tmp_path / "c.ecsv")
     assert len(table) == 0
-    assert "log_rh_q84" in table.colnames
+    assert {"log_rh_q84", "ppp"} <= set(table.colnames)
     assert not (tmp_path / "m.fits").exists()
 
 
@@ -51,6 +51,7 @@ def test_no_candidates_is_an_empty_table(config, tmp_path):
         ({"search": {"stride": 0}}, "stride: 0; 1 pixel or more"),
         ({"map": "m.png"}, "'m.png' ends in '.png'; .fits are allowed"),
         ({"images": {"F336W": "a.fits"}}, "images: F336W given, but the model .* reads F336W, F438W, F814W"),
+        ({"redraws": 39}, "redraws: 39; 0, or at least 40, is allowed"),
         ({"out": None}, "out: missing"),
     ],
 )

@@ -62,6 +62,18 @@ def test_sky_and_pixels_say_the_same(inputs, options, tmp_path):
         np.testing.assert_allclose(again[column], first[column][:2], rtol=1e-5, atol=1e-5)
 
 
+def test_clusters_are_drawn_again(inputs, options, tmp_path):
+    base = {"model": inputs.model, "images": inputs.images, "catalogue": inputs.catalogue, "draws": 40}
+    infer(options("infer", **base, out=str(tmp_path / "plain.ecsv")))
+    infer(options("infer", **base, out=str(tmp_path / "again.ecsv"), redraws=41))
+    plain, again = (Table.read(tmp_path / f"{name}.ecsv") for name in ("plain", "again"))
+    assert set(again.colnames) - set(plain.colnames) == {"ppp"}
+    # the first stamp lies within the image, the second too; the others have no answer
+    assert (again["ppp"][:2] >= np.float32(1 / 42)).all()
+    assert np.isnan(again["ppp"][2:]).all()
+    assert "ppp is below 0.05" in again.meta["flags"]["UNLIKE_REDRAWS"]
+
+
 BROKEN = {
     "scale": {"scale": 0.05},
     "shape": {"shape": (80, 90)},
@@ -107,6 +119,8 @@ def test_bad_images(inputs, options, write_image, tmp_path, what, message):
         ({"out": "r.txt"}, "'r.txt' ends in '.txt'; .ecsv, .fits, .h5, .hdf5 are allowed"),
         ({"samples": -1}, "samples: -1; a whole number of at least 0"),
         ({"samples": 5, "out": "r.ecsv"}, "samples: 5 per row do not fit a text table"),
+        ({"redraws": -1}, "redraws: -1; a whole number of at least 0"),
+        ({"redraws": 5}, "redraws: 5; 0, or at least 40, is allowed"),
         ({"draws": 1}, "draws: 1; a whole number of at least 2"),
         ({"batch": 0}, "batch: 0; a whole number of at least 1"),
         ({"images": {"F336W": "a", "F555W": "b"}}, "F336W, F555W given, but the model .* reads F336W, F438W, F814W"),

@@ -7,7 +7,7 @@ from astropy.table import QTable, Table
 
 from clustercnn.errors import InvalidInput
 from clustercnn.inference import Catalogue, flag_bit, results_table, write_table
-from clustercnn.inference.results import check_samples, posterior_flags, table_meta
+from clustercnn.inference.results import check_samples, posterior_flags, remarks, table_meta
 from clustercnn.labels import LABEL_NAMES
 
 BOUNDS = np.array([[6.0, 10.0], [2.0, 6.0], [0.0, 4.0], [-2.0, 2.0]])
@@ -76,6 +76,15 @@ def test_flags_of_answers(predictor):
     assert flags.tolist() == [0, low, low | flag_bit("NEAR_PRIOR_EDGE")]
     wide = np.stack([BOUNDS[:, 0] - 10, BOUNDS[:, 1] + 10], axis=1)
     assert posterior_flags(answer, wide).tolist() == [0, low, low]
+
+
+def test_remarks_count_what_needs_a_look():
+    few, unlike = flag_bit("FEW_DRAWS"), flag_bit("UNLIKE_REDRAWS")
+    assert remarks(np.array([0, flag_bit("EDGE")], np.int32)) == ""
+    assert remarks(np.array([few, few | unlike, 0], np.int32)) == (
+        "; 2 of them rest on fewer than 100 effective draws, raise draws"
+        "; 1 of them do not look like clusters drawn from their posteriors, see ppp"
+    )
 
 
 def test_samples_need_a_binary_table(tmp_path):

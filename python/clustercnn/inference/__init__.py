@@ -12,6 +12,7 @@ from clustercnn.inference.images import depth_warnings as depth_warnings
 from clustercnn.inference.images import read_images as read_images
 from clustercnn.inference.posterior import Posterior as Posterior
 from clustercnn.inference.predict import Predictor as Predictor
+from clustercnn.inference.predictive import PredictiveCheck as PredictiveCheck
 from clustercnn.inference.results import results_table as results_table
 from clustercnn.inference.results import write_table as write_table
 from clustercnn.inference.reweight import NewPrior as NewPrior
@@ -31,6 +32,7 @@ __all__ = [
     "LoadedArtefact",
     "NewPrior",
     "Posterior",
+    "PredictiveCheck",
     "Predictor",
     "SearchSettings",
     "cut_stamps",

@@ -31,6 +31,9 @@ FLAGS = (
     Flag("LOW_PRESENCE", 128, "the probability that a cluster is there is below 0.5"),
     Flag("NEAR_PRIOR_EDGE", 256, "the 16 or 84 % point of a label lies within 2 % of the end of its prior range"),
     Flag("FEW_DRAWS", 512, "weighting to another prior left fewer than 100 effective draws; raise draws"),
+    Flag(
+        "UNLIKE_REDRAWS", 1024, "ppp is below 0.05: clusters drawn again from the posterior do not look like the image"
+    ),
 )
 _BITS = {flag.name: flag.bit for flag in FLAGS}
 

@@ -11,7 +11,9 @@ from clustercnn.inference.pretrained import DEFAULT, pretrained_names
 if TYPE_CHECKING:
     from clustercnn.inference.artefact import LoadedArtefact
 
-__all__ = ["check_count", "check_given", "model_as_path", "model_or_default", "tell_default"]
+__all__ = ["check_count", "check_given", "check_redraws", "model_as_path", "model_or_default", "tell_default"]
+
+FEWEST_REDRAWS = 40  # with fewer, being among the least typical 5 % would hang on one redrawn cluster or two
 
 
 def model_or_default(given: str | None) -> str:
@@ -51,6 +53,16 @@ def check_count(value: Any, name: str, *, low: int) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < low:
         raise InvalidInput(f"{name}: {value!r}; a whole number of at least {low} is allowed")
+
+
+def check_redraws(redraws: int) -> None:
+    """Make sure that the number of clusters drawn again is 0, which is no check of the posterior, or enough for one.
+
+    Raises:
+        InvalidInput: it is not.
+    """
+    if 0 < redraws < FEWEST_REDRAWS:
+        raise InvalidInput(f"redraws: {redraws}; 0, or at least {FEWEST_REDRAWS}, is allowed")
 
 
 def model_as_path(arguments: list[str]) -> list[str]:

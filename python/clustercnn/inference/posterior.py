@@ -31,6 +31,7 @@ class Posterior:
         log_prob: log density of the true labels, nats [n]; NaN where there is no truth; None when not asked for.
         rank: share of the draws below the true label [n, 4], in (0, 1); NaN and None as above.
         ess: how many independent draws the summaries rest on [n], when they are weighted to another prior, or None.
+        ppp: posterior predictive p-value [n], see ``PredictiveCheck``; NaN where it was not possible, or None.
     """
 
     presence: NDArray[np.float32]
@@ -44,6 +45,7 @@ class Posterior:
     log_prob: NDArray[np.float32] | None = None
     rank: NDArray[np.float32] | None = None
     ess: NDArray[np.float32] | None = None
+    ppp: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.presence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from clustercnn.inference.artefact import LoadedArtefact, load_artefact
 from clustercnn.inference.posterior import Posterior, summarise
 from clustercnn.inference.results import posterior_flags
 from clustercnn.inference.reweight import NewPrior, resample
-from clustercnn.inference.stamps import NO_VALUES, cut_stamps
+from clustercnn.inference.stamps import FILLED, NO_VALUES, cut_stamps
 from clustercnn.labels import LABEL_NAMES
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from clustercnn.inference.predictive import PredictiveCheck
     from clustercnn.scene import Mosaic
 
 __all__ = ["Predictor"]
@@ -177,6 +179,7 @@ class Predictor:
         *,
         samples: int = 0,
         seed: int = 0,
+        check: PredictiveCheck | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> tuple[Posterior, NDArray[np.int32]]:
         """Answers and flags (see ``FLAGS``) for positions on a mosaic; rows without values hold NaN.
@@ -187,16 +190,22 @@ class Predictor:
             y: row positions [n].
             samples: how many posterior draws to keep.
             seed: of the posterior draws.
+            check: draws clusters again from the posteriors and fills ``ppp``; its ``redraws`` are at most ``draws``.
             progress: called with the number of positions of each finished batch.
 
         Raises:
             InvalidInput: see ``predict``.
         """
+        kept = samples if check is None else max(samples, check.redraws)
         parts, flags = [], []
         for first in range(0, max(len(x), 1), self.batch):
             rows = slice(first, first + self.batch)
             stamps, flag = cut_stamps(mosaic.data, mosaic.valid, x[rows], y[rows], size=self.size)
-            answer = self.predict(stamps, samples=samples, seed=seed, first=first)
+            answer = self.predict(stamps, samples=kept, seed=seed, first=first)
+            if check is not None:
+                drawn, whole = answer.samples[:, : check.redraws], (flag & FILLED) == 0
+                ppp = check.p_values(stamps, x[rows], y[rows], drawn, where=whole, first=first)
+                answer = replace(answer, ppp=ppp, samples=answer.samples[:, :samples].copy() if samples else None)
             flag |= posterior_flags(answer, self.label_bounds)
             empty = (flag & NO_VALUES) != 0
             flag[empty] &= NO_VALUES | 4  # EDGE says why a stamp is unusable; the network's own flags mean nothing
@@ -254,7 +263,7 @@ class Predictor:
 
 def _blank(answer: Posterior, empty: NDArray[np.bool_]) -> Posterior:
     """The same answers with NaN in the rows of ``empty``."""
-    for name in ("presence", "log_snr", "median", "q16", "q84", "mean", "covariance", "samples", "ess"):
+    for name in ("presence", "log_snr", "median", "q16", "q84", "mean", "covariance", "samples", "ess", "ppp"):
         values = getattr(answer, name)
         if values is not None:
             values[empty] = np.nan

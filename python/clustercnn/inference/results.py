@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 __all__ = [
     "TABLE_SUFFIXES",
     "check_samples",
-    "few_draws",
     "posterior_flags",
     "prior_meta",
+    "remarks",
     "results_table",
     "table_meta",
     "write_table",
@@ -46,6 +46,7 @@ CITATION = (
 _LOW_SNR = 5.0
 _LOW_PRESENCE = 0.5
 _EDGE_SHARE = 0.02
+_LOW_PPP = 0.05
 
 
 def check_samples(path: Path, samples: int) -> None:
@@ -73,6 +74,8 @@ def posterior_flags(posterior: Posterior, bounds: NDArray[np.float64]) -> NDArra
     flags[near] |= flag_bit("NEAR_PRIOR_EDGE")
     if posterior.ess is not None:
         flags[posterior.ess < LEAST_ESS] |= flag_bit("FEW_DRAWS")
+    if posterior.ppp is not None:
+        flags[posterior.ppp < _LOW_PPP] |= flag_bit("UNLIKE_REDRAWS")  # NaN is not below
     return flags
 
 
@@ -94,10 +97,13 @@ def prior_meta(prior: NewPrior | None) -> dict[str, Any]:
     return {} if prior is None else {"prior": {k: v for k, v in asdict(prior).items() if v is not None}}
 
 
-def few_draws(flags: NDArray[np.int32]) -> str:
-    """What a command adds to its last line when weighting to another prior left few draws."""
-    few = int(np.count_nonzero(flags & flag_bit("FEW_DRAWS")))
-    return f"; {few} of them rest on fewer than {LEAST_ESS:.0f} effective draws, raise draws" if few else ""
+def remarks(flags: NDArray[np.int32]) -> str:
+    """What a command adds to its last line: how many rest on few draws, how many do not look like their answers."""
+    few, unlike = (int(np.count_nonzero(flags & flag_bit(name))) for name in ("FEW_DRAWS", "UNLIKE_REDRAWS"))
+    text = f"; {few} of them rest on fewer than {LEAST_ESS:.0f} effective draws, raise draws" if few else ""
+    return text + (
+        f"; {unlike} of them do not look like clusters drawn from their posteriors, see ppp" if unlike else ""
+    )
 
 
 def results_table(
@@ -107,7 +113,8 @@ def results_table(
 
     Columns: ``id, ra, dec, x, y, presence, snr``; for each label ``<label>`` (median), ``<label>_q16``,
     ``<label>_q84``; ``cov_<a>_<b>`` of the posterior, in the product of the labels' units; ``ess`` when the prior is
-    not training's; ``flags``; and ``samples`` [k, label] when the posterior has them. Rows without values hold NaN.
+    not training's; ``ppp`` when clusters were drawn again; ``flags``; and ``samples`` [k, label] when the posterior has
+    them. Rows without values hold NaN.
 
     Args:
         catalogue: candidates with pixel positions.
@@ -143,6 +150,13 @@ def results_table(
             add(f"cov_{b}_{a}", posterior.covariance[:, i, j], None, text)
     if posterior.ess is not None:
         add("ess", posterior.ess, None, "effective number of posterior draws after weighting to another prior")
+    if posterior.ppp is not None:
+        add(
+            "ppp",
+            posterior.ppp,
+            None,
+            "posterior predictive p-value: small where the posterior, drawn, is unlike the image",
+        )
     table["flags"] = Column(flags, description="sum of the bits named in the header")
     if posterior.samples is not None:
         add("samples", posterior.samples, None, f"posterior samples [sample, label], labels {', '.join(LABEL_NAMES)}")

@@ -11,9 +11,10 @@ from clustercnn.inference.flags import flag_bit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["NO_VALUES", "cut_stamps", "position_flags"]
+__all__ = ["FILLED", "NO_VALUES", "cut_stamps", "position_flags"]
 
 NO_VALUES = flag_bit("NO_POSITION") | flag_bit("OUTSIDE_IMAGE") | flag_bit("UNUSABLE")
+FILLED = NO_VALUES | flag_bit("EDGE") | flag_bit("INVALID_PIXELS")  # some pixels, or all, are not of the image
 _CENTRE = 3.0  # pixels; INVALID_CENTRE
 
 

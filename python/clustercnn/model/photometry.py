@@ -93,14 +93,17 @@ class Photometry(nn.Module):
         sky = torch.matmul(images.flatten(2), self.ring)  # [n, band]
         images = images - sky[:, :, None, None]
         centre = self.centre(images)
-        smooth = torch.matmul(torch.matmul(self.box, images), self.box.T)
         middle = torch.asinh(self.fluxes(images, torch.zeros_like(centre)))
-        own = torch.asinh(self.fluxes(torch.cat([images, (images - smooth).abs()], dim=1), centre))
-        fluxes, structure = own.chunk(2, dim=1)
+        fluxes, structure = self.about(images, centre).chunk(2, dim=1)
         single = torch.asinh(torch.stack([sky, images.amax(dim=(2, 3))], dim=2))
         growth = [(f[..., 1:] - f[..., :-1]).flatten(1) for f in (middle, fluxes)]
         parts = [contrasts(middle), contrasts(fluxes), structure.flatten(1), single.flatten(1), centre]
         return torch.cat(parts + growth, dim=1)
+
+    def about(self, images: Tensor, centre: Tensor) -> Tensor:
+        """Fluxes about ``centre`` [n, 2] and then structure, as asinh, [n, 2 * band, aperture], above the sky."""
+        smooth = torch.matmul(torch.matmul(self.box, images), self.box.T)
+        return torch.asinh(self.fluxes(torch.cat([images, (images - smooth).abs()], dim=1), centre))
 
     def fluxes(self, images: Tensor, centre: Tensor) -> Tensor:
         """Fluxes within Gaussians about ``centre`` [n, 2] over their noise, [n, band, aperture], of [n, band, y, x]."""

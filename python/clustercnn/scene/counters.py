@@ -25,6 +25,7 @@ _STREAMS = (
     "reference",
     "resample",
     "blemish",
+    "surroundings",
 )  # the order is part of what a seed means: append only
 
 

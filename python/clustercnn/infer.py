@@ -24,7 +24,7 @@ def check(config: Mapping[str, Any]) -> None:
     check_given(config["out"], "out", "out=result.ecsv")
     for name, low in (("samples", 0), ("redraws", 0), ("draws", 2), ("seed", 0), ("batch", 1)):
         check_count(config[name], name, low=low)
-    check_redraws(config["redraws"])
+    check_redraws(config["redraws"], figure=config["figure"])
 
 
 def infer(config: Mapping[str, Any]) -> None:
@@ -49,6 +49,7 @@ def infer(config: Mapping[str, Any]) -> None:
 
     out = check_output_file(config["out"], suffixes=TABLE_SUFFIXES, overwrite=config["overwrite"])
     check_samples(out, config["samples"])
+    figure = config["figure"] and check_output_file(config["figure"], suffixes=(".png",), overwrite=config["overwrite"])
     draws = max(config["draws"], config["samples"], config["redraws"])
     prior = NewPrior.from_dict(config["prior"])
     model = model_or_default(config["model"]["path"])
@@ -80,6 +81,10 @@ def infer(config: Mapping[str, Any]) -> None:
     }
     meta = table_meta(predictor.artefact, images=config["images"], **source)
     write_table(results_table(catalogue, posterior, flags, meta=meta), out)
+    if figure:
+        from clustercnn.evaluation import picture_redraws
+
+        picture_redraws(redrawn, predictor, catalogue, posterior, figure)
     print(f"{out}: {len(catalogue)} candidates{remarks(flags)}", flush=True)  # noqa: T201  (the command line's voice)
 
 

@@ -38,7 +38,15 @@ def test_candidates_and_map(config, tmp_path):
 
 
 def test_no_candidates_is_an_empty_table(config, tmp_path):
-    detect(config | {"search": {**config["search"], "threshold": 0.999999}, "map": None, "redraws": 40})
+    detect(
+        config
+        | {
+            "search": {**config["search"], "threshold": 0.999999},
+            "map": None,
+            "redraws": 40,
+            "figure": str(tmp_path / "f.png"),
+        }
+    )
     table = Table.read(tmp_path / "c.ecsv")
     assert len(table) == 0
     assert {"log_rh_q84", "ppp"} <= set(table.colnames)

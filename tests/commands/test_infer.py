@@ -65,13 +65,15 @@ def test_sky_and_pixels_say_the_same(inputs, options, tmp_path):
 def test_clusters_are_drawn_again(inputs, options, tmp_path):
     base = {"model": inputs.model, "images": inputs.images, "catalogue": inputs.catalogue, "draws": 40}
     infer(options("infer", **base, out=str(tmp_path / "plain.ecsv")))
-    infer(options("infer", **base, out=str(tmp_path / "again.ecsv"), redraws=41))
+    picture = tmp_path / "again.png"
+    infer(options("infer", **base, out=str(tmp_path / "again.ecsv"), redraws=41, figure=str(picture)))
     plain, again = (Table.read(tmp_path / f"{name}.ecsv") for name in ("plain", "again"))
     assert set(again.colnames) - set(plain.colnames) == {"ppp"}
     # the first stamp lies within the image, the second too; the others have no answer
     assert (again["ppp"][:2] >= np.float32(1 / 42)).all()
     assert np.isnan(again["ppp"][2:]).all()
     assert "ppp is below 0.05" in again.meta["flags"]["UNLIKE_REDRAWS"]
+    assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 BROKEN = {
@@ -121,6 +123,8 @@ def test_bad_images(inputs, options, write_image, tmp_path, what, message):
         ({"samples": 5, "out": "r.ecsv"}, "samples: 5 per row do not fit a text table"),
         ({"redraws": -1}, "redraws: -1; a whole number of at least 0"),
         ({"redraws": 5}, "redraws: 5; 0, or at least 40, is allowed"),
+        ({"figure": "f.png"}, r"figure: f\.png; it shows clusters drawn again, so give redraws=100, say"),
+        ({"figure": "f.pdf", "redraws": 50}, r"'f\.pdf' ends in '\.pdf'; \.png"),
         ({"draws": 1}, "draws: 1; a whole number of at least 2"),
         ({"batch": 0}, "batch: 0; a whole number of at least 1"),
         ({"images": {"F336W": "a", "F555W": "b"}}, "F336W, F555W given, but the model .* reads F336W, F438W, F814W"),

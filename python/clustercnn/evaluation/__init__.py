@@ -18,6 +18,7 @@ from clustercnn.evaluation.metrics import coverage as coverage
 from clustercnn.evaluation.metrics import metrics as metrics
 from clustercnn.evaluation.metrics import paper_range as paper_range
 from clustercnn.evaluation.metrics import scatter as scatter
+from clustercnn.evaluation.plots_redraws import picture_redraws as picture_redraws
 from clustercnn.evaluation.report import evaluate_artefact as evaluate_artefact
 from clustercnn.evaluation.report import judge as judge
 from clustercnn.evaluation.report import summary as summary
@@ -43,6 +44,7 @@ __all__ = [
     "judge",
     "metrics",
     "paper_range",
+    "picture_redraws",
     "rank_histogram",
     "reliability",
     "scatter",

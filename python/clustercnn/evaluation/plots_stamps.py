@@ -58,19 +58,20 @@ def plot_stamps(
         _scale_bar(axes[0, 0], images.shape[-1], pixel_scale)
 
 
-def colour_picture(image: NDArray[Any]) -> NDArray[np.float64]:
+def colour_picture(image: NDArray[Any], *, like: NDArray[Any] | None = None) -> NDArray[np.float64]:
     """A colour picture [y, x, 3] in 0-1 of one stamp [band, y, x]: reddest band red, bluest blue.
 
     Each band is scaled to its own noise first, then all share one arcsinh stretch that keeps the colours (Lupton et
-    al. 2004, PASP 116, 133). Bands are in order of wavelength, as in a survey.
+    al. 2004, PASP 116, 133). Bands are in order of wavelength, as in a survey. Noise, sky and stretch are those of the
+    stamp ``like``, if it is given: pictures that are to be compared.
     """
-    sky = np.median(image, axis=(1, 2))[:, None, None]
-    clean = (image - sky) / _noise(image)[:, None, None]
-    order = np.linspace(len(clean) - 1, 0, 3).round().astype(int)
-    rgb = clean[order]  # red, green, blue
+    like = image if like is None else like
+    sky, noise = np.median(like, axis=(1, 2))[:, None, None], _noise(like)[:, None, None]
+    order = np.linspace(len(image) - 1, 0, 3).round().astype(int)
+    rgb = ((image - sky) / noise)[order]  # red, green, blue
     mean = np.clip(rgb.mean(axis=0), 1e-6, None)
     rgb = 0.25 * mean + 0.75 * rgb  # single-band noise would shine in pure colours
-    top = max(float(np.quantile(mean, 0.999)), 20.0)
+    top = max(float(np.quantile(((like - sky) / noise)[order].mean(axis=0), 0.999)), 20.0)
     stretched = np.arcsinh(mean / 3.0) / np.arcsinh(top / 3.0)
     picture = np.clip(rgb, 0.0, None) * (stretched / mean) + 0.04
     brightest = np.maximum(picture.max(axis=0), 1.0)

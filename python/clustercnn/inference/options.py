@@ -55,12 +55,14 @@ def check_count(value: Any, name: str, *, low: int) -> None:
         raise InvalidInput(f"{name}: {value!r}; a whole number of at least {low} is allowed")
 
 
-def check_redraws(redraws: int) -> None:
+def check_redraws(redraws: int, *, figure: str | None) -> None:
     """Make sure that the number of clusters drawn again is 0, which is no check of the posterior, or enough for one.
 
     Raises:
-        InvalidInput: it is not.
+        InvalidInput: it is not, or there would be nothing to show in a figure.
     """
+    if figure and not redraws:
+        raise InvalidInput(f"figure: {figure}; it shows clusters drawn again, so give redraws=100, say")
     if 0 < redraws < FEWEST_REDRAWS:
         raise InvalidInput(f"redraws: {redraws}; 0, or at least {FEWEST_REDRAWS}, is allowed")
 

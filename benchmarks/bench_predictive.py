@@ -2,19 +2,22 @@
 
 python benchmarks/bench_predictive.py [--quick] [--model FILE] [--clusters 300] [--redraws 100] [--json FILE]
 
-For each row a mock mosaic is simulated whose clusters differ in one thing from those the network was trained on, and
-``infer redraws=N`` reads them off. The last row are the brightest sources that are no clusters.
+For each row a mock mosaic is simulated whose clusters differ in one thing from those the network was trained on, or one
+band of the first mosaic is spoiled, and ``infer redraws=N`` reads the clusters off. One row are the brightest
+sources that are no clusters.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
+from astropy.io import fits
 from astropy.stats import sigma_clipped_stats
 from astropy.table import Table
 from bench_helpers import describe, machine, markdown, versions, write_json
@@ -37,6 +40,11 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "sizes of 1 to 2 arcsec, beyond the range": ("prior.log_rh=[0.0,0.3]",),
     "masses of 1.6e6 to 3e6 Msun, beyond the range": ("prior.log_mass=[6.2,6.5]",),
     "stars twice as broad": BROADER,
+}
+DAMAGED = "F438W"
+DAMAGES = {
+    f"{DAMAGED} too bright by 0.5 mag": lambda data: data * np.float32(10**0.2),
+    f"{DAMAGED} shifted by two pixels": lambda data: np.roll(data, 2, axis=1),
 }
 APART = 15.0  # pixels from any cluster: a source that is none
 
@@ -72,6 +80,13 @@ def judge(name: str, folder: Path, catalogue: Path, *, model: list[str], redraws
         "unlike_present": float(unlike[present].mean()) if present.any() else None,
         "quartiles": np.percentile(answers["ppp"], (25, 50, 75)).tolist(),
     }
+
+
+def damage(folder: Path, name: str) -> None:
+    """Spoil one band of the images there."""
+    with fits.open(files(folder)[DAMAGED], mode="update") as hdus:
+        image = next(hdu for hdu in hdus if hdu.data is not None)
+        image.data = DAMAGES[name](image.data)
 
 
 def others(folder: Path, n: int) -> Path:
@@ -123,6 +138,11 @@ def main() -> None:
             print(f"{name}: {100 * rows[-1]['unlike']:.1f} %", file=sys.stderr, flush=True)
         first = Path(parent) / "0"
         rows.append(judge("no clusters", first, others(first, clusters), model=model, redraws=redraws))
+        for name in [] if given.quick else DAMAGES:
+            folder = Path(parent) / name.replace(" ", "_")
+            shutil.copytree(first, folder, ignore=shutil.ignore_patterns("*_answers.ecsv"))
+            damage(folder, name)
+            rows.append(judge(name, folder, folder / "truth.ecsv", model=model, redraws=redraws))
     print(f"\n{table(rows)}")
     if given.json:
         write_json(given.json, head | {"rows": rows})

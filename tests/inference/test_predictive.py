@@ -60,7 +60,8 @@ def p_values(check, stamps, labels=LABELS):
 
 def test_shares_are_uniform_where_all_rows_are_alike():
     rng = np.random.default_rng(5)
-    found = np.array([typicality(rng.standard_t(3, (20, 36))) for _ in range(400)])
+    known = np.tile(LABELS, (19, 1))
+    found = np.array([typicality(rng.standard_t(3, (20, 36)), known) for _ in range(400)])
     # each of 0.05, 0.10, ... 1 in 400 / 20 = 20 cases: four standard deviations of a binomial of 400 and 1/20
     counts = np.bincount(np.rint(found * 20).astype(int), minlength=21)
     assert counts[0] == 0
@@ -68,11 +69,25 @@ def test_shares_are_uniform_where_all_rows_are_alike():
 
 
 def test_an_odd_row_is_the_least_typical():
-    rows = np.random.default_rng(5).standard_normal((50, 6))
+    rng = np.random.default_rng(5)
+    rows, labels = rng.standard_normal((50, 12)), rng.standard_normal((49, 4))
     rows[0] += 10.0
-    assert typicality(rows) == pytest.approx(1 / 50)
+    assert typicality(rows, labels) == pytest.approx(1 / 50)
     rows[:, 3] = 7.0  # a number that never changes tells nothing
-    assert typicality(rows) == pytest.approx(1 / 50)
+    assert typicality(rows, labels) == pytest.approx(1 / 50)
+
+
+def test_other_labels_excuse_an_image():
+    """Off by what a label does to all numbers alike: not odd. Off by as much in one of them alone: odd."""
+    rng = np.random.default_rng(6)
+    labels = rng.standard_normal((99, 4))
+    rows = 0.1 * rng.standard_normal((100, 8))
+    rows[1:] += labels[:, :1]
+    excused, odd = rows.copy(), rows.copy()
+    excused[0] += 2.0
+    odd[0, 5] += 2.0
+    assert typicality(excused, labels) > 0.05
+    assert typicality(odd, labels) == pytest.approx(1 / 100)
 
 
 def test_clusters_of_known_labels_are_typical(check):

@@ -31,7 +31,8 @@ __all__ = ["PredictiveCheck", "predictive_check", "typicality"]
 
 _NEAR, _FAR = 0.5, 4.0  # stamp sides: how far from the candidate the surroundings lie that redrawn clusters are put on
 _TRIES = 8  # places looked at for each that is needed
-_SHRINKAGE = 0.3  # of the numbers' correlations towards none: 36 numbers have 630 of them
+_SHRINKAGE = 0.3
+_FLAT = 1e-6  # of the numbers' own scale, and of the largest slope: below is rounding
 
 
 class PredictiveCheck:
@@ -77,8 +78,8 @@ class PredictiveCheck:
     ) -> NDArray[np.float32]:
         """Posterior predictive p-values [n]: the share of images that are no more typical than the candidate's own.
 
-        Small values say that the answer, whatever it is, does not describe the image. The candidate is itself among the
-        images that are counted, so the least value is 1 / (redraws + 1).
+        Small values say that the answer does not describe the image, nor does any near it. The candidate is itself
+        among the images that are counted, so the least value is 1 / (redraws + 1).
 
         Args:
             stamps: [n, band, y, x] e-/s.
@@ -91,7 +92,8 @@ class PredictiveCheck:
         for i in np.flatnonzero(where).tolist():
             images = self.redraw(x[i], y[i], draws[i], number=first + i)
             if images is not None:
-                out[i] = typicality(self._numbers(np.concatenate([stamps[i : i + 1], images])))
+                numbers = self._numbers(np.concatenate([stamps[i : i + 1], images]))
+                out[i] = typicality(numbers, draws[i].astype(np.float64))
         return out
 
     def redraw(self, x: float, y: float, draws: NDArray[np.float32], *, number: int) -> NDArray[np.float32] | None:
@@ -132,17 +134,38 @@ class PredictiveCheck:
         return self._photometry.about(above, self._photometry.centre(above)).flatten(1).double().numpy()
 
 
-def typicality(numbers: NDArray[np.float64]) -> float:
-    """The share of rows of ``numbers`` [row, k] that lie as far from their mean as the first, or farther.
+def typicality(numbers: NDArray[np.float64], labels: NDArray[np.float64]) -> float:
+    """The share of images that no labels near those drawn explain better than the first image.
 
-    Far by Mahalanobis' distance with all rows' own covariance, shrunk. All rows go into it alike: where the first is
-    like the others, the share is uniform on 1/rows, 2/rows, ... 1, whatever their distribution.
+    The discrepancy of an image is the least that it can be for any labels (Gelman, Meng & Stern 1996): the squared
+    distance, in units of the scatter at given labels, from mean + slopes times labels, minimised over the labels.
+    Slopes and scatter are a linear regression's over all images. Without that minimum the width of the posterior would
+    hide what is odd.
+
+    Args:
+        numbers: [1 + k, m] of the first image and k redrawn ones. All go into the regression alike; where labels have
+            no slopes and the first is like the others, the share is uniform on 1/(k + 1), ... 1, however distributed.
+        labels: [k, label] of the redrawn; their mean stands for the first's.
     """
-    off = numbers - numbers.mean(axis=0)
-    off = off / np.maximum(off.std(axis=0), 1e-12)
-    correlation = (1 - _SHRINKAGE) * (off.T @ off) / len(off) + _SHRINKAGE * np.eye(off.shape[1])
-    distance = (off * np.linalg.solve(correlation, off.T).T).sum(axis=1)
+    known = _standard(np.vstack([labels.mean(axis=0), labels]))
+    numbers = _standard(numbers)
+    slopes = np.linalg.lstsq(known, numbers, rcond=_FLAT)[0]  # [label, m]
+    off = numbers - known @ slopes
+    scatter = off.T @ off / len(off)
+    # shrunk towards no correlations, of which 36 numbers have 630; a number that never changes must not divide by zero
+    scatter = (1 - _SHRINKAGE) * scatter + np.diag(_SHRINKAGE * scatter.diagonal() + _FLAT)
+    root = np.linalg.cholesky(scatter)
+    white, directions = np.linalg.solve(root, numbers.T), np.linalg.solve(root, slopes.T)
+    rest = white - directions @ np.linalg.lstsq(directions, white, rcond=_FLAT)[0]
+    distance = (rest**2).sum(axis=0)
     return float(np.mean(distance >= distance[0]))
+
+
+def _standard(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Columns [n, k] with mean 0 and deviation 1, or 0 where nothing changes."""
+    off = values - values.mean(axis=0)
+    deviation = off.std(axis=0)
+    return np.where(deviation > _FLAT, off / np.maximum(deviation, _FLAT), 0.0)
 
 
 def predictive_check(artefact: LoadedArtefact, mosaic: Mosaic, *, redraws: int, seed: int) -> PredictiveCheck | None:

@@ -28,18 +28,14 @@ from clustercnn.inference import flag_bit
 from clustercnn.scene import read_mosaics
 
 COMMON = ("prior.log_mass=[3.5,5.7]", "seed=12", "quiet=true")
-WAVELENGTHS = {"F336W": (3354.8, 511.0), "F438W": (4326.5, 618.0), "F814W": (8029.5, 1536.0)}
-BROADER = tuple(
-    f"survey.bands.{band}.psf={{wavelength:{at},bandwidth:{width},blur:0.04}}"
-    for band, (at, width) in WAVELENGTHS.items()
-)
+BANDS = ("F336W", "F438W", "F814W")
 VARIANTS: dict[str, tuple[str, ...]] = {
     "as in training": (),
     "ellipticities of 0.6 to 0.8": ("prior.ellipticity=[0.6,0.8]",),
     "A_V scattering by 0.8 to 1 from star to star": ("prior.a_v_scatter=[0.8,1.0]",),
     "sizes of 1 to 2 arcsec, beyond the range": ("prior.log_rh=[0.0,0.3]",),
     "masses of 1.6e6 to 3e6 Msun, beyond the range": ("prior.log_mass=[6.2,6.5]",),
-    "stars twice as broad": BROADER,
+    "PSFs blurred by 0.04 arcsec more": tuple(f"+survey.bands.{band}.psf.blur=0.04" for band in BANDS),
 }
 DAMAGED = "F438W"
 DAMAGES = {
@@ -60,7 +56,7 @@ def command(name: str, *overrides: str) -> None:
 
 def files(folder: Path) -> dict[str, Path]:
     """The image of each band that ``simulate`` left there."""
-    return {band: folder / f"m83_{band.lower()}_drc.fits" for band in WAVELENGTHS}
+    return {band: folder / f"m83_{band.lower()}_drc.fits" for band in BANDS}
 
 
 def judge(name: str, folder: Path, catalogue: Path, *, model: list[str], redraws: int) -> dict:

@@ -33,7 +33,7 @@ def card(name: str, metadata: dict, metrics: dict, checksum: str) -> str:
         f"of {metadata['size']} pixels of {metadata['pixel_scale']:g} arcsec.",
         f"Trained by clustercnn {metadata['version']} on {images:,} mocks, none used twice, in {steps:,} steps and "
         f"{seconds / 60:.0f} minutes on: {', '.join(sorted({run['device'] for run in runs}))}"
-        + (f"; in {len(runs)} runs, each from the weights of the one before." if len(runs) > 1 else "."),
+        + (f"; in {len(runs)} runs, later ones from the weights of earlier ones." if len(runs) > 1 else "."),
         "",
         f"SHA-256 of model.ts: `{checksum}`",
         "",
@@ -74,7 +74,8 @@ def _backgrounds(scene: dict) -> str:
 
 def _runs(training: dict) -> list[dict]:
     """The run that made a network, and those that made the networks it started from."""
-    return [training, *(_runs(training["started_from"]) if "started_from" in training else [])]
+    before = [training[key] for key in ("started_from", "trunk_from") if key in training]
+    return [training, *(run for one in before for run in _runs(one))]
 
 
 def _numbers(metrics: dict) -> list[str]:

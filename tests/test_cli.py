@@ -55,6 +55,7 @@ MISTAKES = [
     ("model.widths=3", "model.widths: 3 is not a list"),
     ("train.minutes=1,2", "train.minutes=1,2: several values need --multirun (-m)"),
     ("start_from=none.ts", "none.ts: no such file; a model.ts as `train` writes it is expected"),
+    ("trunk_from=none.ts", "trunk_from: none.ts; it takes the place of the trunk of start_from, which is missing"),
     ("start_from=pretrained-m31", "model: no network 'pretrained-m31' comes with this package"),
     ("model.trunk=vit", "model.trunk: 'vit'; resnet or none is allowed"),
     ("bogus", "bogus: not an option; write name=value"),

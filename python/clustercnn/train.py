@@ -48,16 +48,22 @@ def read_config(config: Mapping[str, Any]) -> tuple[RunSettings, EvaluateSetting
         seed=config["seed"],
         resume=str(config["resume"]),
         config=config,
-        start=_start(config["start_from"]),
+        start=_start(config["start_from"], config["trunk_from"]),
     )
     if run.resume not in ("auto", "none"):
         load_checkpoint(run.resume)
     return run, read_settings(EvaluateSettings, config["evaluate"], where="evaluate")
 
 
-def _start(model: Any) -> Start | None:
+def _start(model: Any, trunk: Any) -> Start | None:
+    if model is None and trunk is not None:
+        raise InvalidInput(f"trunk_from: {trunk}; it takes the place of the trunk of start_from, which is missing")
     if model is None:
         return None
+    return _finished(model) if trunk is None else _finished(model).with_trunk(_finished(trunk))
+
+
+def _finished(model: Any) -> Start:
     from clustercnn.inference import load_artefact
     from clustercnn.training import Start
 

@@ -139,7 +139,7 @@ class TestShipped:
     def test_its_trunk_is_alive(self):
         """A trunk added to finished photometry once went silent: the maps of all images were zero.
 
-        That maps differ and are used is all that so few mocks can show: what they add is 0.017 nats in the mean.
+        Images are better described with their own maps than with another's, by more than four standard errors.
         """
         predictor = Predictor.load(pretrained.DEFAULT, device="cpu")
         batch = shipped_scenes(predictor, present_fraction=1.0).batch(0, 64, seed=6)
@@ -148,5 +148,6 @@ class TestShipped:
         with torch.no_grad():
             maps = net.maps(images)
             own, others = (net.log_prob(net.context(m, images), labels) for m in (maps, maps.roll(1, 0)))
-        assert (maps.std(dim=0) > 0).any()
-        assert (own != others).all()
+        assert (maps.std(dim=0) > 0).float().mean() > 0.9
+        gain = own - others
+        assert gain.mean() > 4 * gain.std() / math.sqrt(len(gain))

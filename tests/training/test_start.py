@@ -40,6 +40,23 @@ def test_a_trunk_is_added_to_what_is_known():
     assert seeing.from_maps.linear.weight.grad.abs().max() > 0  # but it can learn to speak
 
 
+def test_a_trunk_of_another_network():
+    first, other, net = make(seed=1), make(seed=2), make(seed=3)
+    other.from_maps.norm.running_mean.fill_(0.5)
+    both = start(first).with_trunk(start(other))
+    assert both.name == "model.ts with the trunk of model.ts"
+    assert both.made_by["trunk_from"] == {"sha256": "0" * 64, "images": 7}
+    assert take_weights(net, both) == ["from_maps"]
+    images = 0.1 * torch.randn(3, 3, 16, 16)
+    assert torch.equal(net.maps(images), other.maps(images))
+    assert torch.equal(net.from_maps.norm.running_mean, other.from_maps.norm.running_mean)
+    silent = make(BLIND)  # the first's photometry and heads alone
+    take_weights(silent, start(first))
+    assert torch.equal(net(images)[0], silent(images)[0])
+    with pytest.raises(InvalidInput, match=r"trunk_from: model\.ts has no trunk"):
+        start(first).with_trunk(start(make(BLIND)))
+
+
 def test_bounds_are_the_runs_own():
     other = make(seed=2)
     other.photometry.layers[0].running_mean.fill_(3.0)

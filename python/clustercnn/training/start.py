@@ -34,6 +34,22 @@ class Start:
     weights: Mapping[str, Tensor]
     made_by: Mapping[str, Any]
 
+    def with_trunk(self, other: Start) -> Start:
+        """The same with another network's trunk, and nothing yet that reads it: that is for the run to learn.
+
+        A trunk that learned together with photometry knows what pixels tell. One that begins beside photometry that has
+        learned already is noise to it, and never gets far.
+
+        Raises:
+            InvalidInput: ``other`` has no trunk.
+        """
+        trunk = {k: v for k, v in other.weights.items() if k.startswith(("trunk.", "from_maps.norm."))}
+        if not trunk:
+            raise InvalidInput(f"trunk_from: {other.name} has no trunk")
+        rest = {k: v for k, v in self.weights.items() if not k.startswith(("trunk.", "from_maps."))}
+        made_by = {**self.made_by, "trunk_from": dict(other.made_by)}
+        return Start(f"{self.name} with the trunk of {other.name}", {**rest, **trunk}, made_by)
+
 
 @torch.no_grad()
 def take_weights(net: ClusterNet, start: Start) -> list[str]:

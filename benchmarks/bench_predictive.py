@@ -35,7 +35,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "A_V scattering by 0.8 to 1 from star to star": ("prior.a_v_scatter=[0.8,1.0]",),
     "sizes of 1 to 2 arcsec, beyond the range": ("prior.log_rh=[0.0,0.3]",),
     "masses of 1.6e6 to 3e6 Msun, beyond the range": ("prior.log_mass=[6.2,6.5]",),
-    "PSFs blurred by 0.04 arcsec more": tuple(f"+survey.bands.{band}.psf.blur=0.04" for band in BANDS),
+    "PSFs blurred by 0.04 arcsec, not 0.016": tuple(f"+survey.bands.{band}.psf.blur=0.04" for band in BANDS),
 }
 DAMAGED = "F438W"
 DAMAGES = {
@@ -133,7 +133,15 @@ def main() -> None:
             rows.append(judge(name, folder, folder / "truth.ecsv", model=model, redraws=redraws))
             print(f"{name}: {100 * rows[-1]['unlike']:.1f} %", file=sys.stderr, flush=True)
         first = Path(parent) / "0"
-        rows.append(judge("no clusters", first, others(first, clusters), model=model, redraws=redraws))
+        rows.append(
+            judge(
+                "the brightest sources that are no clusters",
+                first,
+                others(first, clusters),
+                model=model,
+                redraws=redraws,
+            )
+        )
         for name in [] if given.quick else DAMAGES:
             folder = Path(parent) / name.replace(" ", "_")
             shutil.copytree(first, folder, ignore=shutil.ignore_patterns("*_answers.ecsv"))

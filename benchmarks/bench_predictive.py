@@ -91,6 +91,8 @@ def others(folder: Path, n: int) -> Path:
     red = mosaic.data[-1]
     _, median, sigma = sigma_clipped_stats(red)
     found = DAOStarFinder(threshold=20 * sigma, fwhm=2.0, min_separation=8.0)(red - median)
+    if found is None:
+        raise SystemExit("bench_predictive: no bright sources in the mosaic; give it more pixels")
     found.sort("flux", reverse=True)
     truth = Table.read(folder / "truth.ecsv")
     x, y = np.asarray(found["x_centroid"]), np.asarray(found["y_centroid"])

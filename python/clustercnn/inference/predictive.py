@@ -61,7 +61,7 @@ class PredictiveCheck:
         survey = Survey.from_dict(artefact.metadata["survey"])
         self.prior = Prior.from_dict(artefact.metadata["prior"])
         self.mosaic, self.redraws, self.seed, self.size = mosaic, redraws, seed, artefact.size
-        # as training's scenes are drawn
+        # by default as scenes are: stars too faint to tell apart shine as a whole
         self.renderer = Renderer(survey, size=self.size, settings=RenderSettings(faint_fraction=0.1))
         self._noise = torch.as_tensor(noise_scale(survey), dtype=torch.float32).view(1, -1, 1, 1)
         self._photometry = Photometry(len(survey.bands), self.size, ModelSettings())

@@ -101,6 +101,17 @@ def test_survey_from_a_file(call, tmp_path):
     assert (config.survey.name, config.survey.distance_modulus) == ("mine", 29)
 
 
+def test_experiment_from_a_file(call, tmp_path):
+    text = "defaults:\n  - override /model: base\ntrain: {batch_size: 7}\nscene: {fields: 3}\n"
+    (tmp_path / "mine.yaml").write_text(text)
+    _, _, [(config, _)] = call("experiment=mine.yaml", "scene.fields=4")
+    assert (config.model.name, config.train.batch_size, config.scene.fields) == ("base", 7, 4)
+    (tmp_path / "typo.yaml").write_text("trian: {batch_size: 7}\n")
+    status, err, seen = call("experiment=typo.yaml")
+    assert (status, seen) == (2, [])
+    assert err.startswith("error: experiment: trian: no such option; nearest: train")
+
+
 def test_multirun(call, capsys):
     status, _, seen = call("-m", "seed=1,2", "train.minutes=1,3")
     assert status == 0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from clustercnn.errors import ClusterCNNError, DataFileError, InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from hydra.core.override_parser.types import Override
 
@@ -47,9 +47,10 @@ def run_command(
 ) -> None:
     """Runs a command: composes ``conf/<config_name>.yaml`` with the command line's overrides and calls ``function``.
 
-    A group option may also be a YAML file of the user (``survey=my_survey.yaml``), and ``images.<BAND>`` and
-    ``scene.images.<BAND>`` take any band. A mistake on the command line, and every error of this package, prints one
-    line on stderr and exits with status 2; Ctrl-C exits with 130.
+    A group option may also be a YAML file of the user (``survey=my_survey.yaml``; ``experiment=my_experiment.yaml``
+    sets options of all groups), and ``images.<BAND>`` and ``scene.images.<BAND>`` take any band. A mistake on the
+    command line, and every error of this package, prints one line on stderr and exits with status 2; Ctrl-C exits
+    with 130.
 
     Args:
         config_name: of the command.
@@ -104,6 +105,9 @@ def _check_command_line(folder: str, config_name: str, check: Callable[[Options]
         with initialize_config_dir(folder, version_base="1.3"):
             base = compose(config_name, [_first(o) for o in chosen], return_hydra_config=True)
             plain = OmegaConf.to_container(base, resolve=False)
+            _check_experiment(
+                plain, compose(config_name, [_first(o) for o in chosen if o.key_or_group != "experiment"])
+            )
             for text, override in overrides.items():
                 if override.is_sweep_override() and not given.multirun:
                     raise InvalidInput(f"{text}: several values need --multirun (-m)")
@@ -160,7 +164,10 @@ def _with_file_option(text: str, groups: dict[str, list[str]]) -> str:
     except (OSError, YAMLError) as error:
         raise DataFileError(f"{path}: cannot be read as a YAML file for {group} ({_first_line(error)})") from error
     name = f"{path.stem}_file"
-    ConfigStore.instance().store(group=group, name=name, node=node)
+    # an experiment sets options of all groups, as those of conf/ say by "# @package _global_", which loading drops
+    ConfigStore.instance().store(
+        group=group, name=name, node=node, package="_global_" if group == "experiment" else None
+    )
     groups[group] = [*groups[group], name]
     return f"{group}={name}"
 
@@ -171,6 +178,13 @@ def _check_option(override: Override, options: list[str]) -> None:
         if value not in options:
             known = ", ".join(options)
             raise InvalidInput(f"{override.key_or_group}={value}: no such option; {known} or a YAML file is allowed")
+
+
+def _check_experiment(plain: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    """Raises if an experiment's file has a name at its top that is none without it; names below are the commands'."""
+    for key in plain:
+        if key not in known and key != "hydra":
+            raise InvalidInput(f"experiment: {key}: no such option; {_near(str(key), [str(k) for k in known])}")
 
 
 def _checked(override: Override, text: str, plain: dict[str, Any], groups: dict[str, list[str]]) -> str:

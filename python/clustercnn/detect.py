@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from clustercnn.cli import run_command
+from clustercnn.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,7 @@ def check(config: Mapping[str, Any]) -> None:
     for name, low in (("samples", 0), ("redraws", 0), ("draws", 2), ("seed", 0), ("batch", 1)):
         check_count(config[name], name, low=low)
     check_redraws(config["redraws"], figure=config["figure"])
-    SearchSettings(**config["search"])
+    SearchSettings.from_dict(config["search"])
 
 
 def detect(config: Mapping[str, Any]) -> None:
@@ -41,7 +42,7 @@ def detect(config: Mapping[str, Any]) -> None:
         write_table,
     )
     from clustercnn.inference.catalogues import Catalogue
-    from clustercnn.inference.options import model_or_default, tell_default
+    from clustercnn.inference.options import model_or_default, output_file, tell_default
     from clustercnn.inference.predictive import predictive_check
     from clustercnn.inference.psf_check import psf_warnings
     from clustercnn.inference.results import (
@@ -54,13 +55,14 @@ def detect(config: Mapping[str, Any]) -> None:
     )
     from clustercnn.inference.tiling import write_map
     from clustercnn.progress import progress_bar
-    from clustercnn.scene.files import check_output_file
 
-    settings = SearchSettings(**config["search"])
-    out = check_output_file(config["out"], suffixes=TABLE_SUFFIXES, overwrite=config["overwrite"])
+    settings = SearchSettings.from_dict(config["search"])
+    out = output_file(config, "out", suffixes=TABLE_SUFFIXES)
     check_samples(out, config["samples"])
-    chart = config["map"] and check_output_file(config["map"], suffixes=(".fits",), overwrite=config["overwrite"])
-    figure = config["figure"] and check_output_file(config["figure"], suffixes=(".png",), overwrite=config["overwrite"])
+    chart = output_file(config, "map", suffixes=(".fits",))
+    if chart == out:
+        raise InvalidInput(f"map: {str(chart)!r} is the name of the table, out, too; give another")
+    figure = output_file(config, "figure", suffixes=(".png",))
     draws = max(config["draws"], config["samples"], config["redraws"])
     prior = NewPrior.from_dict(config["prior"])
     model = model_or_default(config["model"]["path"])

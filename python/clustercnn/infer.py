@@ -40,16 +40,15 @@ def infer(config: Mapping[str, Any]) -> None:
         write_table,
     )
     from clustercnn.inference.images import check_bands
-    from clustercnn.inference.options import model_or_default, tell_default
+    from clustercnn.inference.options import model_or_default, output_file, tell_default
     from clustercnn.inference.predictive import predictive_check
     from clustercnn.inference.psf_check import psf_warnings
     from clustercnn.inference.results import TABLE_SUFFIXES, check_samples, prior_meta, remarks, table_meta
     from clustercnn.progress import progress_bar
-    from clustercnn.scene.files import check_output_file
 
-    out = check_output_file(config["out"], suffixes=TABLE_SUFFIXES, overwrite=config["overwrite"])
+    out = output_file(config, "out", suffixes=TABLE_SUFFIXES)
     check_samples(out, config["samples"])
-    figure = config["figure"] and check_output_file(config["figure"], suffixes=(".png",), overwrite=config["overwrite"])
+    figure = output_file(config, "figure", suffixes=(".png",))
     draws = max(config["draws"], config["samples"], config["redraws"])
     prior = NewPrior.from_dict(config["prior"])
     model = model_or_default(config["model"]["path"])

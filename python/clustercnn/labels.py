@@ -42,6 +42,7 @@ VARIETY = {
     "a_v_scatter": (0.0, 1.0),
 }
 VARIETY_UNITS = {"position_angle": "deg"}  # the others are pure numbers
+_UNITS = {label.name: label.unit for label in LABELS} | VARIETY_UNITS | {"x": "pix", "y": "pix"}
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,14 @@ class ClusterParams:
             normal, of mean a_v. Stars behind more than 20 mag, dark anyway, count as behind 20.
         psf: number of the kernel in the survey's library; None takes one at random for each cluster.
 
+    Quantities and columns with a unit are converted, logarithms taken where needed: ``log_age=10 * u.Myr`` is 7.
+
     None, as 0, of the five before is a plain cluster. Of one that is not plain a renderer draws all stars one by one,
     whatever its ``faint_fraction``.
 
     Raises:
-        InvalidInput: arrays of different length, more than one dimension, values that are not finite or out of range.
+        InvalidInput: arrays of different length, more than one dimension, values that are not finite or out of range,
+            or a unit that does not fit.
     """
 
     log_age: ArrayLike
@@ -133,6 +137,7 @@ class ClusterParams:
 
 
 def _column(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    value = _plain(name, value)
     try:
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -142,6 +147,25 @@ def _column(name: str, value: ArrayLike) -> NDArray[np.float64]:
     if not np.isfinite(array).all():
         raise InvalidInput(f"{name}: holds {array[~np.isfinite(array)].flat[0]}; only finite values are allowed")
     return array
+
+
+def _plain(name: str, value: ArrayLike) -> ArrayLike:
+    """Numbers in the unit of ``name``, of a quantity or a table's column that has a unit of its own."""
+    if getattr(value, "unit", None) is None:
+        return value
+    from astropy import units
+
+    wanted = units.Unit(_UNITS.get(name, ""))
+    numbers = np.asarray(getattr(value, "value", value), dtype=np.float64)
+    try:
+        with np.errstate(
+            divide="ignore", invalid="ignore"
+        ):  # logarithms of what is not positive are told of by the caller
+            return units.Unit(value.unit).to(wanted, numbers)
+    except units.UnitConversionError as error:
+        raise InvalidInput(
+            f"{name}: its unit is {value.unit}; {_UNITS.get(name, 'a pure number')} is allowed"
+        ) from error
 
 
 def _check_range(name: str, values: NDArray[np.float64], *, low: float, open_low: bool = False) -> None:

@@ -95,7 +95,7 @@ def train(config: Mapping[str, Any], folder: Path) -> None:
     numbers = _judge(result.artefact, scenes, n=judged.n, seed=settings.seed, out=folder, data_wait=result.data_wait)
     result.tracker.images(result.steps, _pictures(folder))
     result.tracker.finish()
-    _report(numbers, prior_entropy=float(scenes.prior.entropy))
+    _report(numbers)
     _say(f"model {result.artefact}; metrics.json and figures beside it")
 
 
@@ -112,16 +112,11 @@ def _pictures(folder: Path) -> dict[str, Path]:
     return {path.stem: path for path in sorted((folder / "figures").glob("*.png"))}
 
 
-def _report(numbers: Mapping[str, Any], *, prior_entropy: float) -> None:
-    _say(
-        f"{numbers['n']} held-out scenes: posterior {prior_entropy - numbers['nll']:.2f} nats below the prior, "
-        f"presence AUC {numbers['presence']['auc']:.3f}, data wait {100 * numbers['data_wait']:.1f} %"
-    )
-    for name, p in numbers["parameters"].items():
-        _say(
-            f"{name:>9}: bias {p['bias']:+.3f}, scatter {p['scatter']:.3f}; "
-            f"68 % intervals hold {100 * p['coverage_68']:.0f} %, 95 % {100 * p['coverage_95']:.0f} %"
-        )
+def _report(numbers: Mapping[str, Any]) -> None:
+    from clustercnn.evaluation import summary
+
+    for line in [*summary(numbers), f"data wait {100 * numbers['data_wait']:.1f} %"]:
+        _say(line)
 
 
 def _say(text: str) -> None:

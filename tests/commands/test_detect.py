@@ -56,8 +56,10 @@ def test_no_candidates_is_an_empty_table(config, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"search": {"stride": 0}}, "stride: 0; 1 pixel or more"),
-        ({"map": "m.png"}, "'m.png' ends in '.png'; .fits are allowed"),
+        ({"search": {"stride": 0}}, "search.stride: 0; 1 pixel or more"),
+        ({"search": {"stride": None}}, "search.stride: None is not a whole number"),
+        ({"map": "m.png"}, "map: 'm.png' ends in '.png'; .fits is allowed"),
+        ({"map": "m.fits", "out": "m.fits"}, "map: 'm.fits' is the name of the table, out, too"),
         ({"images": {"F336W": "a.fits"}}, "images: F336W given, but the model .* reads F336W, F438W, F814W"),
         ({"redraws": 39}, "redraws: 39; 0, or at least 40, is allowed"),
         ({"out": None}, "out: missing"),

@@ -53,6 +53,7 @@ def test_mocks_come_from_the_artefact_unless_told(options):
         ({"n": 0}, "n: 0; a whole number of at least 1"),
         ({"seed": -1}, "seed: -1; a whole number of at least 0"),
         ({"model": "none.ts"}, "none.ts: no such file"),
+        ({"out": "/dev/null/judged"}, "out: '/dev/null/judged' cannot be made, as '/dev/null' is no folder"),
     ],
 )
 def test_bad_options(inputs, options, tmp_path, changes, message):

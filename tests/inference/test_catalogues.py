@@ -66,6 +66,25 @@ def test_units_and_sexagesimal_text(tmp_path):
     np.testing.assert_allclose(text.dec, [-29.86, -29.87], atol=1e-9)
 
 
+@pytest.mark.parametrize("name", ["a.fits", "a.h5", "a.vot"])
+def test_text_in_binary_files(tmp_path, name):
+    """FITS and HDF5 give bytes, a VOTable objects."""
+    table = Table({"name": ["a", "bc"], "ra": SEXAGESIMAL[0], "dec": SEXAGESIMAL[1]})
+    if name == "a.vot":
+        table["name"] = table["name"].astype(object)
+    options = {"a.fits": {}, "a.h5": {"path": "catalogue"}, "a.vot": {"format": "votable"}}[name]
+    table.write(tmp_path / name, **options)
+    found = read_catalogue(tmp_path / name)
+    np.testing.assert_allclose([found.ra, found.dec], [RA, DEC], atol=1e-9)
+    assert found.id.dtype.kind == "U"
+    assert found.id.tolist() == ["a", "bc"]
+
+
+def test_empty_names_stay_empty(tmp_path):
+    (tmp_path / "a.csv").write_text("id,x,y\n7,1,2\n,3,4\n")
+    assert read_catalogue(tmp_path / "a.csv").id.tolist() == ["7", ""]
+
+
 def test_sky_coordinates_of_photutils(tmp_path):
     table = QTable(
         {

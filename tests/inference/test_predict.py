@@ -68,6 +68,7 @@ def test_tensors_and_memory_layouts_are_equal(predictor):
     np.testing.assert_array_equal(predictor.presence(torch.from_numpy(images)), expected)
     np.testing.assert_array_equal(predictor.presence(images.astype(np.float64)), expected)
     np.testing.assert_array_equal(predictor.presence(np.asfortranarray(images)), expected)
+    np.testing.assert_array_equal(predictor.presence(images.astype(">f4")), expected)  # as FITS gives them
 
 
 def test_parts_and_rows(predictor):

@@ -55,6 +55,15 @@ def test_sharper_stars_are_noticed(survey, mosaic):
     assert len(psf_warnings(broad, mosaic)) == 3
 
 
+def test_psfs_in_files_that_are_not_here(survey, mosaic):
+    given = survey.to_dict()
+    for band in given["bands"].values():
+        band["psf"] = {"path": "gone/kernel.fits", "oversample": 4}
+    elsewhere = SimpleNamespace(artefact=SimpleNamespace(metadata={"survey": given}))
+    [line] = psf_warnings(elsewhere, mosaic)
+    assert "was not checked: gone/kernel.fits" in line
+
+
 def test_images_without_stars_are_not_judged(predictor, mosaic):
     flat = replace(mosaic, data=np.full_like(mosaic.data, 0.1))
     assert psf_warnings(predictor, flat) == []

@@ -59,6 +59,17 @@ def test_files_read_back(table, tmp_path, name):
     assert list(tmp_path.glob(".*part*")) == []
 
 
+@pytest.mark.parametrize("name", ["a.fits", "a.h5"])
+def test_names_of_any_letters(table, tmp_path, name):
+    table["id"] = ["α1", "b", "ć"]
+    table.meta["images"] = {"A": "größe.fits"}
+    write_table(table, tmp_path / name)
+    again = Table.read(tmp_path / name, **({} if name == "a.fits" else {"path": "results"}))
+    again.convert_bytestring_to_unicode()
+    expected = [r"\u03b11", "b", r"\u0107"] if name == "a.fits" else ["α1", "b", "ć"]  # FITS has ASCII only
+    assert again["id"].tolist() == expected
+
+
 def test_ecsv_is_a_table_of_quantities(table, tmp_path):
     table.remove_column("samples")
     write_table(table, tmp_path / "a.ecsv")

@@ -90,7 +90,7 @@ def test_a_failure_keeps_what_was_there(scenes, tmp_path, monkeypatch):
 
 
 def test_bad_requests_are_refused(scenes, tmp_path):
-    with pytest.raises(InvalidInput, match=r"out: .*mocks.fits' ends in '.fits'; .h5, .hdf5 are allowed"):
+    with pytest.raises(InvalidInput, match=r"out: .*mocks.fits' ends in '.fits'; .h5 or .hdf5 is allowed"):
         write_stamps(tmp_path / "mocks.fits", scenes, 2, seed=4)
     with pytest.raises(InvalidInput, match="n: 0; 1 or more"):
         write_stamps(tmp_path / "mocks.h5", scenes, 0, seed=4)

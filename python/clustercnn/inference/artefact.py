@@ -63,6 +63,12 @@ class LoadedArtefact:
         """Ends of the posterior's range, in the labels' units [4, 2]."""
         return np.asarray(self.metadata["label_bounds"], np.float64)
 
+    @property
+    def prior_bounds(self) -> NDArray[np.float64]:
+        """Ends of training's prior [4, 2]; the posterior's where the file does not say, which are wider in log_mass."""
+        prior = self.metadata.get("prior")
+        return self.label_bounds if prior is None else np.array([prior[name] for name in LABEL_NAMES], np.float64)
+
     def encode(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Presence probability [n], log10 S/N [n] and the context [n, f] that the posterior hangs on."""
         images = images.to(self.device).contiguous(memory_format=torch.channels_last)

@@ -121,7 +121,7 @@ def read_catalogue(path: str | Path, *, origin: int = 0, columns: Mapping[str, s
             f"{path}: no positions found among the columns {', '.join(table.colnames)}; expected ra and dec (degrees, "
             "or sexagesimal), or x and y (pixels); name others with columns.ra=... columns.dec=... or columns.x=..."
         )
-    ids = np.asarray(table[found["id"]]) if "id" in found else np.arange(1, len(table) + 1)
+    ids = _identifiers(table[found["id"]]) if "id" in found else np.arange(1, len(table) + 1)
     return Catalogue(ids, x, y, ra, dec)
 
 
@@ -134,11 +134,22 @@ def _read_table(path: Path) -> Table:
     try:
         # A QTable would fail on columns whose unit astropy does not know; only ECSV needs it, for sky coordinates
         reader = QTable if kind == "ascii.ecsv" else Table
-        return reader.read(path, format=kind)
+        table = reader.read(path, format=kind)
+        if kind in ("fits", "hdf5"):
+            table.convert_bytestring_to_unicode()
     except Exception as error:  # every reader of astropy raises its own kinds
         first = str(error).strip().splitlines()
         reason = first[0] if first else type(error).__name__
         raise DataFileError(f"{path}: cannot be read as a table ({kind}): {reason}") from error
+    return table
+
+
+def _identifiers(column: Any) -> NDArray[Any]:
+    """Numbers as they are, all else as text; an empty entry is an empty text."""
+    values = np.ma.asarray(column)
+    if values.dtype.kind in "iuf" and not np.ma.is_masked(values):
+        return np.asarray(values)
+    return np.array(["" if entry is np.ma.masked else str(entry) for entry in values])
 
 
 def _plain(name: str) -> str:

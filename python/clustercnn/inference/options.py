@@ -7,11 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 from clustercnn.errors import InvalidInput
 from clustercnn.inference.pretrained import DEFAULT, pretrained_names
+from clustercnn.scene.files import check_output_file
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from clustercnn.inference.artefact import LoadedArtefact
 
-__all__ = ["check_count", "check_given", "check_redraws", "model_as_path", "model_or_default", "tell_default"]
+__all__ = [
+    "check_count",
+    "check_given",
+    "check_redraws",
+    "model_as_path",
+    "model_or_default",
+    "output_file",
+    "tell_default",
+]
 
 FEWEST_REDRAWS = 40  # with fewer, being among the least typical 5 % would hang on one redrawn cluster or two
 
@@ -43,6 +55,17 @@ def check_given(value: Any, name: str, example: str) -> None:
     """
     if value is None or value in ("", {}):
         raise InvalidInput(f"{name}: missing; give {example}")
+
+
+def output_file(config: Mapping[str, Any], name: str, *, suffixes: tuple[str, ...]) -> Path | None:
+    """The path of the file that the option ``name`` asks for, after making sure that it can be written; None: none.
+
+    Raises:
+        InvalidInput: see ``check_output_file``.
+    """
+    if config[name] is None:
+        return None
+    return check_output_file(config[name], suffixes=suffixes, overwrite=config["overwrite"], name=name)
 
 
 def check_count(value: Any, name: str, *, low: int) -> None:

@@ -206,7 +206,7 @@ class Predictor:
                 drawn, whole = answer.samples[:, : check.redraws], (flag & FILLED) == 0
                 ppp = check.p_values(stamps, x[rows], y[rows], drawn, where=whole, first=first)
                 answer = replace(answer, ppp=ppp, samples=answer.samples[:, :samples].copy() if samples else None)
-            flag |= posterior_flags(answer, self.label_bounds)
+            flag |= posterior_flags(answer, self.artefact.prior_bounds)
             empty = (flag & NO_VALUES) != 0
             flag[empty] &= NO_VALUES | 4  # EDGE says why a stamp is unusable; the network's own flags mean nothing
             parts.append(_blank(answer, empty))
@@ -242,7 +242,9 @@ class Predictor:
         )
 
     def _images(self, images: ArrayLike) -> torch.Tensor:
-        tensor = images if isinstance(images, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(images))
+        tensor = (
+            images if isinstance(images, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(images, np.float32))
+        )
         tensor = tensor.to(torch.float32)
         wanted = (len(self.bands), self.size, self.size)
         if tensor.ndim != 4 or tuple(tensor.shape[1:]) != wanted:

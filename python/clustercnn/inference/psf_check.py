@@ -10,6 +10,7 @@ from astropy.stats import sigma_clipped_stats
 from photutils.aperture import ApertureStats, CircularAnnulus, CircularAperture, aperture_photometry
 from photutils.detection import DAOStarFinder
 
+from clustercnn.errors import DataFileError
 from clustercnn.physics import Survey
 from clustercnn.render import Renderer
 
@@ -34,14 +35,18 @@ def psf_warnings(predictor: Predictor, mosaic: Mosaic) -> list[str]:
     """What to say of images whose stars are sharper or broader than all PSFs of the network's survey: a line a band.
 
     The measure is the share of the light within 5 pixels that lies within 1.5. Images with too few sources are not
-    judged.
+    judged, nor are any for a network whose own PSFs are in files that are not here.
     """
     survey = Survey.from_dict(predictor.artefact.metadata["survey"])
     found = [concentrations(*_middle(mosaic, mosaic.bands.index(band))) for band in survey.band_names]
     if max(map(len, found)) < _FEWEST:
         return []
+    try:
+        known = _range_of(survey)
+    except DataFileError as error:
+        return [f"whether the PSF is one that the model was trained with was not checked: {error}"]
     lines = []
-    for band, shares, low, high in zip(survey.band_names, found, *_range_of(survey), strict=True):
+    for band, shares, low, high in zip(survey.band_names, found, *known, strict=True):
         if len(shares) < _FEWEST:
             continue
         value = float(np.percentile(shares, _QUARTILE))

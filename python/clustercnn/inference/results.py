@@ -64,7 +64,7 @@ def check_samples(path: Path, samples: int) -> None:
 
 
 def posterior_flags(posterior: Posterior, bounds: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Flags that the answers themselves raise [n]; ``bounds`` [4, 2] are the ends of the labels' ranges."""
+    """Flags that the answers themselves raise [n]; ``bounds`` [4, 2] are the ends of the prior."""
     flags = np.zeros(len(posterior), np.int32)
     low, high = bounds[:, 0], bounds[:, 1]
     margin = _EDGE_SHARE * (high - low)
@@ -179,15 +179,23 @@ def write_table(table: Table, path: Path) -> None:
 
 
 def _for_fits(table: Table) -> Table:
-    """The same table with what a FITS header can hold: flat text, no logarithmic units, no wide characters."""
+    """The same table with what FITS can hold: flat text, other than ASCII escaped, no logarithmic units."""
+    from astropy.table import Column
+
     flat = table.copy(copy_data=False)
     meta = dict(flat.meta)
     comments = [f"{name} = {text}" for name, text in meta.pop("flags", {}).items()]
     comments += [f"{key}: {value}" for key, value in meta.items()]
-    flat.meta = {"comments": comments}
-    for column in flat.columns.values():
+    flat.meta = {"comments": [_ascii(text) for text in comments]}
+    for name, column in list(flat.columns.items()):
         unit = str(column.unit or "")
         if unit.startswith("dex("):
             column.description = f"{column.description}, {unit}"
             column.unit = None
+        if column.dtype.kind == "U":
+            flat.replace_column(name, Column([_ascii(text) for text in column], description=column.description))
     return flat
+
+
+def _ascii(text: str) -> str:
+    return text.encode("ascii", "backslashreplace").decode()

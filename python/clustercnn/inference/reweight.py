@@ -76,6 +76,8 @@ def resample(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """As many draws, each as often as its weight says, by systematic resampling (Kitagawa 1996, JCGS 5, 1).
 
+    Their order is such that the first few of a row stand for all of them.
+
     Args:
         draws: [n, k, label].
         log_weights: [n, k], up to a constant for each row.
@@ -95,5 +97,13 @@ def resample(
     # rows one above the other make one rising table, searched at once
     rows = np.arange(n)[:, None]
     chosen = np.searchsorted((cumulative + rows).ravel(), (points + rows).ravel()).reshape(n, k) - k * rows
-    chosen = np.clip(chosen, 0, k - 1)
+    chosen = np.clip(chosen, 0, k - 1)[:, _spread(k)]
     return np.take_along_axis(draws, chosen[..., None], axis=1), ess.astype(np.float32)
+
+
+def _spread(k: int) -> NDArray[np.intp]:
+    """0 to k - 1 so ordered that the first few are spread evenly over all.
+
+    Numbers whose multiple of the golden ratio has a small fractional part lie at no more than three distances.
+    """
+    return np.argsort(np.arange(k) * (np.sqrt(5.0) - 1) / 2 % 1.0, kind="stable")

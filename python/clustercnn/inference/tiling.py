@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from clustercnn.errors import InvalidInput
 from clustercnn.inference.stamps import NO_VALUES, cut_stamps
+from clustercnn.model import read_settings
 from clustercnn.scene.files import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -42,15 +43,20 @@ class SearchSettings:
     separation: float = 8.0
     refine: int = 2
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> SearchSettings:
+        """From a command's options. Raises ``InvalidInput`` for a name or a value that is none."""
+        return read_settings(cls, values, where="search")
+
     def __post_init__(self) -> None:
         if self.stride < 1:
-            raise InvalidInput(f"stride: {self.stride}; 1 pixel or more are allowed")
+            raise InvalidInput(f"search.stride: {self.stride}; 1 pixel or more are allowed")
         if not 0.0 < self.threshold < 1.0:
-            raise InvalidInput(f"threshold: {self.threshold}; values between 0 and 1 are allowed")
+            raise InvalidInput(f"search.threshold: {self.threshold}; values between 0 and 1 are allowed")
         if self.separation < 0.0:
-            raise InvalidInput(f"separation: {self.separation}; 0 pixels or more are allowed")
+            raise InvalidInput(f"search.separation: {self.separation}; 0 pixels or more are allowed")
         if self.refine < 0:
-            raise InvalidInput(f"refine: {self.refine}; 0 steps or more are allowed")
+            raise InvalidInput(f"search.refine: {self.refine}; 0 steps or more are allowed")
 
 
 @dataclass(frozen=True)

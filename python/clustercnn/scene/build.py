@@ -12,7 +12,7 @@ from clustercnn.errors import InvalidInput
 from clustercnn.physics import Prior, Survey
 from clustercnn.render import Renderer, RenderSettings
 from clustercnn.scene.compose import Scenes
-from clustercnn.scene.mosaics import read_mosaics
+from clustercnn.scene.mosaics import check_band_names, read_mosaics
 from clustercnn.scene.synthetic import FieldSettings, synthetic_field
 
 if TYPE_CHECKING:
@@ -66,8 +66,9 @@ def make_scenes(options: Mapping[str, Any], survey: Survey, prior: Prior, *, siz
         raise InvalidInput(f"scene.kind: {kind!r}; {' or '.join(_KINDS)} is allowed")
     _check_keys(options, (*_COMMON, *_KINDS[kind]), "scene")
     if kind == "fits":
-        images = options.get("images") or {}
-        mosaics = [read_mosaics({band: path for band, path in images.items() if path}, survey)]
+        images = {band: path for band, path in (options.get("images") or {}).items() if path}
+        check_band_names(images, survey.band_names, survey.name, option="scene.images")
+        mosaics = [read_mosaics(images, survey)]
     else:
         mosaics = _synthetic_mosaics(options, survey, size=size, seed=seed)
     shares, drawing = ({name: options[name] for name in names if name in options} for names in (_SHARES, _DRAWING))

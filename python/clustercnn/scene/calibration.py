@@ -162,7 +162,7 @@ def _exposure(header: Header, where: str) -> float | None:
     times: dict[str, float] = {}
     for card in header.get("D???DEXP*", ()) or ():
         name = str(header.get(f"{card[:4]}DATA", card))
-        times[re.sub(r"[\[_]sci[_,]?\d+.*$", "", name, flags=re.IGNORECASE)] = float(header[card])
+        times[re.sub(r"[\[_]sci[_,]?\d+.*$", "", name, flags=re.IGNORECASE)] = _number(header, where, card)
     total = sum(times.values())
     return total if total > 0 else _positive(header, where, "EXPTIME")
 

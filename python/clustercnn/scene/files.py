@@ -28,34 +28,55 @@ __all__ = [
 ]
 
 
-def check_output_file(path: str | Path, *, suffixes: tuple[str, ...], overwrite: bool = False) -> Path:
+def check_output_file(path: object, *, suffixes: tuple[str, ...], overwrite: bool = False, name: str = "out") -> Path:
     """The path of a file to be written, after making sure that it can be.
 
+    Args:
+        path: as the command line gives it; a name of digits comes as a number.
+        suffixes: allowed endings.
+        overwrite: whether a file may be there already.
+        name: of the option, for messages.
+
     Raises:
-        InvalidInput: wrong ending, a file that is there already, or a folder in its place.
+        InvalidInput: wrong ending, a file that is there already, a folder in its place, or a place that takes no files.
     """
-    path = Path(path)
+    path = Path(str(path))
     if path.suffix.lower() not in suffixes:
-        raise InvalidInput(f"out: {str(path)!r} ends in {path.suffix!r}; {', '.join(suffixes)} are allowed")
+        raise InvalidInput(f"{name}: {str(path)!r} ends in {path.suffix!r}; {' or '.join(suffixes)} is allowed")
     if path.is_dir():
-        raise InvalidInput(f"out: {str(path)!r} is a folder; the name of a file is expected")
+        raise InvalidInput(f"{name}: {str(path)!r} is a folder; the name of a file is expected")
     if path.exists() and not overwrite:
-        raise InvalidInput(f"out: {str(path)!r} exists; choose another name, or overwrite=true")
+        raise InvalidInput(f"{name}: {str(path)!r} exists; choose another name, or overwrite=true")
+    _check_place(path.absolute().parent, name, path)
     return path
 
 
-def check_output_folder(path: str | Path, *, overwrite: bool = False) -> Path:
+def check_output_folder(path: object, *, overwrite: bool = False) -> Path:
     """The path of a folder to be filled, after making sure that it can be.
 
     Raises:
-        InvalidInput: a file in its place, or a folder that holds something already.
+        InvalidInput: a file in its place, a folder that holds something already, or a place that takes no files.
     """
-    path = Path(path)
+    path = Path(str(path))
     if path.exists() and not path.is_dir():
         raise InvalidInput(f"out: {str(path)!r} is a file; the name of a folder is expected")
     if path.is_dir() and any(path.iterdir()) and not overwrite:
         raise InvalidInput(f"out: the folder {str(path)!r} is not empty; choose another, or overwrite=true")
+    _check_place(path.absolute(), "out", path)
     return path
+
+
+def _check_place(folder: Path, name: str, path: Path) -> None:
+    """Make sure that files can be made in a folder, or that it can be made."""
+    place = _existing(folder)
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        reason = "may not be written to" if place.is_dir() else "is no folder"
+        raise InvalidInput(f"{name}: {str(path)!r} cannot be made, as {str(place)!r} {reason}; choose another place")
+
+
+def _existing(place: Path) -> Path:
+    """The nearest of an absolute path and the folders above it that is there."""
+    return next(p for p in (place, *place.parents) if os.access(p, os.F_OK))
 
 
 def check_disk_space(path: str | Path, needed: int) -> None:
@@ -64,9 +85,7 @@ def check_disk_space(path: str | Path, needed: int) -> None:
     Raises:
         InvalidInput: less than that is free.
     """
-    place = Path(path).absolute()
-    while not place.exists():
-        place = place.parent
+    place = _existing(Path(path).absolute())
     free = shutil.disk_usage(place).free
     if free < needed:
         raise InvalidInput(

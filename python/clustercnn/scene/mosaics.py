@@ -94,8 +94,10 @@ def read_mosaics(images: Mapping[str, str | Path], survey: Survey) -> Mosaic:
     )
 
 
-def check_band_names(images: Mapping[str, str | Path], bands: tuple[str, ...], survey_name: str) -> None:
-    """Make sure that there is one image for each band and none for others.
+def check_band_names(
+    images: Mapping[str, str | Path], bands: tuple[str, ...], survey_name: str, *, option: str = "images"
+) -> None:
+    """Make sure that there is one image for each band and none for others; ``option`` is what a message calls them.
 
     Raises:
         InvalidInput: names the band, and its nearest neighbour if it looks misspelt.
@@ -104,11 +106,11 @@ def check_band_names(images: Mapping[str, str | Path], bands: tuple[str, ...], s
         if name not in bands:
             near = difflib.get_close_matches(str(name).upper(), bands, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise InvalidInput(f"images.{name}: not a band of survey {survey_name} ({', '.join(bands)}){hint}")
+            raise InvalidInput(f"{option}.{name}: not a band of survey {survey_name} ({', '.join(bands)}){hint}")
     missing = [band for band in bands if not images.get(band)]
     if missing:
         raise InvalidInput(
-            f"images.{missing[0]}: missing; survey {survey_name} needs one image for each of {', '.join(bands)}"
+            f"{option}.{missing[0]}: missing; survey {survey_name} needs one image for each of {', '.join(bands)}"
         )
 
 

@@ -49,6 +49,7 @@ MISTAKES = [
     ("experiment=fast", "experiment=fast: no such option; best, paper, quick"),
     ("train.minutes=abc", "train.minutes: 'abc' is not a number"),
     ("train.batch_size=abc", "train.batch_size: 'abc' is not a whole number"),
+    ("train.batch_size=1", "train.batch_size: 1; at least 2"),
     ("train.batch_size=1.5", "train.batch_size: 1.5 is not a whole number"),
     ("train.deterministic=maybe", "train.deterministic: 'maybe' is not true or false"),
     ("train.deterministic=true", "train.deterministic: true needs a budget in steps"),
@@ -64,6 +65,8 @@ MISTAKES = [
     ("+train.foo=3", "train.foo: no such setting; known: batch_size"),
     ("survey=none.yaml", "none.yaml: cannot be read as a YAML file for survey"),
     ("resume=none.pt", "none.pt: no such checkpoint"),
+    ("prior.ellipticity=0.3", "prior: ellipticity: 0.3; [low, high] with low <= high"),
+    ("survey.bands.F336W.zero_point=abc", "survey: bands.F336W.zero_point: 'abc'; a number is allowed"),
     ("evaluate.n=0", "evaluate.n: 0; at least 1"),
     ("seed=-1", "seed: -1; a whole number"),
 ]

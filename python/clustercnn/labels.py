@@ -45,6 +45,11 @@ VARIETY_UNITS = {"position_angle": "deg"}  # the others are pure numbers
 _UNITS = {label.name: label.unit for label in LABELS} | VARIETY_UNITS | {"x": "pix", "y": "pix"}
 
 
+# What is allowed beside the ages of the stellar table: sense, not physics. A mass or radius beyond it is no logarithm;
+# the extinction law is fitted to A_V of 0 to 5, and beyond 20 nothing is left to see.
+LIMITS = {"log_mass": (-3.0, 8.0), "a_v": (0.0, 20.0), "log_rh": (-6.0, 4.0)}
+
+
 @dataclass(frozen=True)
 class ClusterParams:
     """Parameters of ``n`` clusters, as float64 arrays of shape [n]; scalars are broadcast.
@@ -53,7 +58,7 @@ class ClusterParams:
         log_age: log10 of the age in years.
         log_mass: log10 of the target initial mass in Msun, companions included; the realised mass differs by the IMF's
             scatter.
-        a_v: foreground extinction in V, mag; not negative.
+        a_v: foreground extinction in V, mag, 0 to 20; beyond 5 the extinction law is extrapolated.
         log_rh: log10 of the projected half-light radius in arcsec; of elliptical clusters the circularised one, of
             segregated ones that of stars of the IMF's mean mass.
         gamma: outer slope of the EFF profile, larger than 2.
@@ -111,8 +116,9 @@ class ClusterParams:
             full = np.ascontiguousarray(np.broadcast_to(array, (n,)))
             full.flags.writeable = False
             object.__setattr__(self, name, full)
-        _check_range("a_v", self.a_v, low=0.0)
-        _check_range("gamma", self.gamma, low=2.0, open_low=True)
+        for name, (low, high) in LIMITS.items():
+            _check_between(name, getattr(self, name), low=low, high=high)
+        _check_above("gamma", self.gamma, 2.0)
         if self.psf is not None and (bad := (self.psf < 0) | (self.psf % 1 != 0)).any():
             raise InvalidInput(
                 f"psf: {self.psf[bad][0]:g} at index {int(np.argmax(bad))}; whole numbers >= 0 are allowed"
@@ -168,13 +174,10 @@ def _plain(name: str, value: ArrayLike) -> ArrayLike:
         ) from error
 
 
-def _check_range(name: str, values: NDArray[np.float64], *, low: float, open_low: bool = False) -> None:
-    bad = values <= low if open_low else values < low
+def _check_above(name: str, values: NDArray[np.float64], low: float) -> None:
+    bad = values <= low
     if bad.any():
-        sign = ">" if open_low else ">="
-        raise InvalidInput(
-            f"{name}: {values[bad][0]:g} at index {int(np.argmax(bad))}; values {sign} {low:g} are allowed"
-        )
+        raise InvalidInput(f"{name}: {values[bad][0]:g} at index {int(np.argmax(bad))}; values > {low:g} are allowed")
 
 
 def _check_between(name: str, values: NDArray[np.float64], *, low: float, high: float) -> None:

@@ -35,10 +35,11 @@ def read_config(config: Mapping[str, Any]) -> tuple[RunSettings, EvaluateSetting
     """The settings of a run from the plain configuration of ``conf/train.yaml``.
 
     Raises:
-        InvalidInput: an unknown name or a value of the wrong type or range.
+        InvalidInput: an unknown name or a value of the wrong type or range, in survey and prior too.
         DataFileError: the checkpoint to resume from, or the network to start from, is not there.
     """
     from clustercnn.model import ModelSettings, load_checkpoint, read_settings
+    from clustercnn.physics import Prior, Survey
     from clustercnn.training import RunSettings, TrackerSettings, TrainSettings
 
     run = RunSettings(
@@ -50,6 +51,7 @@ def read_config(config: Mapping[str, Any]) -> tuple[RunSettings, EvaluateSetting
         config=config,
         start=_start(config["start_from"], config["trunk_from"]),
     )
+    Survey.from_dict(config["survey"]), Prior.from_dict(config["prior"])
     if run.resume not in ("auto", "none"):
         load_checkpoint(run.resume)
     return run, read_settings(EvaluateSettings, config["evaluate"], where="evaluate")

@@ -10,6 +10,7 @@ import torch
 from clustercnn.errors import DataFileError, InvalidInput, MissingBackend
 from clustercnn.inference import Posterior, Predictor, flag_names
 from clustercnn.inference.posterior import summarise
+from clustercnn.labels import LABEL_NAMES
 
 
 def stamps(*peaks):
@@ -99,6 +100,18 @@ def test_mosaic_rows_without_values(predictor):
     assert np.isfinite(answer.median[[0, 3]]).all()
     assert np.isnan(answer.presence[1:3]).all()
     assert np.isnan(answer.samples[1:3]).all()
+
+
+def test_the_edge_is_that_of_the_prior(write_toy):
+    """The posterior's own range is wider in mass, where realised masses scatter over the edge of their targets'."""
+    data = np.zeros((2, 64, 64), np.float32)
+    data[0, 18:22, 28:32] = 10.0  # log_mass 4.1, sigma 0.1
+    mosaic = SimpleNamespace(data=data, valid=np.ones((64, 64), bool))
+    wide = dict(zip(LABEL_NAMES, Predictor.load(write_toy()).label_bounds.tolist(), strict=True))
+    for prior, flagged in ((wide, False), (wide | {"log_mass": [2.5, 4.2]}, True)):
+        predictor = Predictor.load(write_toy(prior=prior), device="cpu", draws=997)
+        _, flags = predictor.predict_mosaic(mosaic, np.array([29.5]), np.array([19.5]))
+        assert ("NEAR_PRIOR_EDGE" in flag_names(flags[0])) == flagged
 
 
 def test_wrong_arguments(predictor, write_toy):

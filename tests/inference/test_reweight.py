@@ -54,8 +54,8 @@ def test_the_first_draws_stand_for_all():
     numbers = np.broadcast_to(np.arange(k, dtype=np.float32)[:, None], (1, k, 4))
     found, _ = resample(numbers, np.zeros((1, k)), seed=3, first=0)
     gaps = np.diff(np.sort(found[0, :few, 0]))
-    # multiples of the golden ratio fall into an interval of a tenth after 5 (where they have moved by 0.090), 8 (-0.056)
-    # or both
+    # multiples of the golden ratio fall into an interval of a tenth after 5 (which move them by 0.090), 8 (-0.056) or
+    # both
     assert set(gaps.tolist()) == {5.0, 8.0, 13.0}
     assert gaps.sum() > k - 2 * 13
 

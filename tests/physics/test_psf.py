@@ -138,6 +138,30 @@ def test_pixel_response_can_be_added(tmp_path):
     assert spread == pytest.approx(9 + 16 / 12, abs=1e-2)
 
 
+def test_a_stdpsf_is_a_library(shared_data, tmp_path):
+    """STScI's own file: 56 places on the detector, the pixel's response included, 4 samples a pixel."""
+    path = shared_data / "samples" / "stdpsf_wfc3uv_f814w.fits"
+    found = Psf.library_from_fits(path)
+    assert len(found) == 56
+    planes = fits.getdata(path).astype(float)
+    for k in (0, 33, 55):
+        assert found[k].oversample == 4
+        np.testing.assert_array_equal(found[k].image, Psf(planes[k], 4).image)
+    with pytest.raises(InvalidInput, match=r"holds 56 kernels, one is wanted; Psf\.library_from_fits reads them all"):
+        Psf.from_fits(path)
+    planes[7, 3, 3] = np.nan
+    fits.PrimaryHDU(planes, fits.getheader(path)).writeto(tmp_path / "hole.fits", output_verify="silentfix")
+    with pytest.raises(InvalidInput, match=r"hole\.fits: image: 1 values are not finite.*\(kernel 8 of 56\)"):
+        Psf.library_from_fits(tmp_path / "hole.fits")
+
+
+def test_kernels_that_are_not_square_are_refused_with_and_without_the_pixel(tmp_path):
+    fits.PrimaryHDU(np.ones((41, 81))).writeto(tmp_path / "psf.fits")
+    for includes_pixel in (True, False):
+        with pytest.raises(InvalidInput, match=r"psf\.fits: image: shape \(41, 81\); a square array"):
+            Psf.from_fits(tmp_path / "psf.fits", oversample=4, includes_pixel=includes_pixel)
+
+
 def test_bad_files(tmp_path):
     path = tmp_path / "psf.fits"
     path.write_text("not FITS")
@@ -156,5 +180,20 @@ def test_bad_files(tmp_path):
 def test_model_refuses_coarse_sampling():
     with pytest.raises(InvalidInput, match="oversample: 2 per pixel"):
         OpticalModel(wavelength=3354.8, bandwidth=511.0, pixel_scale=0.04, oversample=2).psf()
-    with pytest.raises(InvalidInput, match="wavelength: -1"):
-        OpticalModel(wavelength=-1, bandwidth=511.0, pixel_scale=0.04).psf()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"wavelength": -1}, "wavelength: -1; a number > 0"),
+        ({"bandwidth": "wide"}, "bandwidth: 'wide'; a number > 0"),
+        ({"bandwidth": 9000.0}, "bandwidth: 9000; less than twice the wavelength, 3354.8"),
+        ({"blur": -0.01}, "blur: -0.01; a number >= 0"),
+        ({"obscuration": 1.5}, "obscuration: 1.5; 0 to 0.9"),
+        ({"defocus": float("nan")}, "defocus: nan; a number is allowed"),
+        ({"radius": 29.5}, "radius: 29.5; a whole number from 3 to 512"),
+    ],
+)
+def test_model_refuses_values_out_of_range(change, message):
+    with pytest.raises(InvalidInput, match=message):
+        OpticalModel(**({"wavelength": 3354.8, "bandwidth": 511.0, "pixel_scale": 0.04} | change))

@@ -60,7 +60,22 @@ def test_other_psfs_make_a_copy():
         (lambda d: d["bands"]["F336W"].update(exposure=0), r"bands\.F336W\.exposure: 0; a number > 0"),
         (lambda d: d["bands"]["F336W"].update(read_noise="low"), r"bands\.F336W\.read_noise: 'low'"),
         (lambda d: d["bands"]["F336W"].pop("sky"), r"bands\.F336W: sky missing"),
-        (lambda d: d.update(pixel_scale=-0.04), "pixel_scale: -0.04"),
+        (lambda d: d.update(pixel_scale=-0.04), r"pixel_scale \(arcsec\): -0.04; a number > 0"),
+        (lambda d: d.update(pixel_scale="fine"), r"pixel_scale \(arcsec\): 'fine'; a number > 0"),
+        (lambda d: d.update(distance_modulus=float("nan")), "distance_modulus: nan; a number"),
+        (lambda d: d.update(metallicity=0.02), r"metallicity: 0.02; \[low, high\]"),
+        (lambda d: d.update(metallicity=[0.04, 0.02]), r"metallicity: \[0.04, 0.02\]; \[low, high\] with low <= high"),
+        (lambda d: d.update(imf="kroupa"), "imf: 'kroupa'; a mapping"),
+        (lambda d: d.update(imf={"name": "kroupa", "min": 0.1}), "imf: entry 'min' is unknown"),
+        (lambda d: d.update(bands=["F336W"]), r"bands: \['F336W'\]; a mapping"),
+        (lambda d: d["bands"].update(F336W=None), r"bands\.F336W: None; a mapping"),
+        (lambda d: d["bands"]["F336W"].update(exposure=float("inf")), r"bands\.F336W\.exposure: inf; a number > 0"),
+        (lambda d: d["bands"]["F336W"].update(zero_point="abc"), r"bands\.F336W\.zero_point: 'abc'; a number"),
+        (lambda d: d["bands"]["F336W"].update(psf="kernel.fits"), r"bands\.F336W\.psf: 'kernel\.fits'; a mapping"),
+        (
+            lambda d: d["bands"]["F336W"].update(filter="Bessell_V", zero_point=None),
+            r"bands\.F336W\.zero_point: none; Bessell_V, which belongs to no camera, needs one",
+        ),
     ],
 )
 def test_surveys_refused(m83, change, message):
@@ -73,6 +88,39 @@ def test_psf_entries_are_checked(m83):
     m83["bands"]["F336W"]["psf"] = {"wavelenght": 3354.8, "bandwidth": 511.0}
     with pytest.raises(InvalidInput, match="entry 'wavelenght' is unknown; did you mean 'wavelength'"):
         cc.Survey.from_dict(m83).psf("F336W")
+
+
+@pytest.mark.parametrize(
+    ("psf", "message"),
+    [
+        ({"wavelength": 3354.8}, r"bands\.F336W\.psf: bandwidth missing"),
+        ({"wavelength": 3354.8, "bandwidth": 511.0, "pixel_scale": 0.1}, "entry 'pixel_scale' is unknown"),
+        ({"wavelength": 3354.8, "bandwidth": 511.0, "blur": -1}, r"bands\.F336W\.psf: blur: -1; a number >= 0"),
+        ({"path": "none.fits", "oversample": 4}, "none.fits: cannot be read as FITS"),
+    ],
+)
+def test_psfs_refused(m83, psf, message):
+    m83["bands"]["F336W"]["psf"] = psf
+    with pytest.raises((InvalidInput, DataFileError), match=message):
+        cc.Survey.from_dict(m83).psf("F336W")
+
+
+def test_a_stdpsf_in_a_survey(m83, shared_data):
+    """Its kernels are the band's library; bands with a single kernel have it in every place."""
+    path = shared_data / "samples" / "stdpsf_wfc3uv_f814w.fits"
+    m83["bands"]["F814W"]["psf"] = {"path": str(path)}
+    survey = cc.Survey.from_dict(m83)
+    assert survey.psf_count == 56
+    assert survey.psf("F814W", 1) is not survey.psf("F814W", 0)
+    assert survey.psf("F336W", 1) is survey.psf("F336W", 0)
+
+
+def test_numbers_may_come_as_text(m83):
+    """YAML 1.1 reads 1e-8 as a text."""
+    m83["bands"]["F336W"]["psf"] |= {"defocus": "1e-8"}
+    assert cc.Survey.from_dict(m83).psf("F336W").image.max() > 0
+    m83["bands"]["F336W"]["exposure"] = "1e3"
+    assert cc.Survey.from_dict(m83).band("F336W").exposure == 1000.0
 
 
 def test_lists_within_an_entry_are_a_library(m83):
@@ -148,10 +196,13 @@ def test_prior_entropy():
         ({"metallicity": [0.001, 0.02]}, "prior: metallicity"),
         ({"a_v": [0.0, 9.0]}, "prior: a_v"),
         ({"log_mass": [5.0, 4.0]}, "prior: log_mass"),
+        ({"log_mass": [300, 500000]}, r"prior: log_mass: \[300.0, 500000.0\]; -3 to 8, a logarithm, is allowed"),
+        ({"ellipticity": 0.3}, r"prior: ellipticity: 0.3; \[low, high\]"),
+        ({"zero_point": None}, r"prior: zero_point \(mag\): None; 0 to 1 is allowed"),
         ({"gamma": [1.9, 3.0]}, "prior: gamma"),
         ({"offset": -1.0}, "prior: offset"),
         ({"binary_fraction": [0.5, 1.5]}, r"prior: binary_fraction: \[0.5, 1.5\]; 0 to 1 is allowed"),
-        ({"ellipticity": [0.4, 0.1]}, r"prior: ellipticity: \[0.4, 0.1\]; \[low, high\] with low < high"),
+        ({"ellipticity": [0.4, 0.1]}, r"prior: ellipticity: \[0.4, 0.1\]; \[low, high\] with low <= high"),
         ({"a_v_scater": [0.0, 0.1]}, "entry 'a_v_scater' is unknown; did you mean 'a_v_scatter'"),
         ({"log_agee": [6.0, 7.0]}, "entry 'log_agee' is unknown; did you mean 'log_age'"),
     ],

@@ -65,6 +65,9 @@ def test_out_is_filled_in_place(make_renderer, cpu_backend):
         ({"log_mass": [1.0, 2.0], "a_v": [0.0, 0.0, 0.0]}, "arrays of different length"),
         ({"log_mass": [[1.0]]}, r"log_mass: shape \(1, 1\)"),
         ({"log_mass": "heavy"}, "log_mass: 'heavy'"),
+        ({"log_mass": 1e4}, "log_mass: 10000 at index 0; -3 to 8 is allowed"),
+        ({"a_v": 300.0}, "a_v: 300 at index 0; 0 to 20 is allowed"),
+        ({"log_rh": [-1.0, 5.0]}, "log_rh: 5 at index 1; -6 to 4 is allowed"),
     ],
 )
 def test_parameters_out_of_range(make_renderer, change, message):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -116,6 +118,18 @@ def test_ensembles_cannot_be_told_apart(survey, make_renderer, log_age, log_mass
         # the limit of a single pixel's distance at this share of ALPHA; asymptotic, which is on the safe side
         assert largest_distance(values) < stats.kstwobign.isf(ALPHA / values.shape[1]) * np.sqrt(2.0 / n)
     assert stats.ks_2samp(*masses).pvalue > ALPHA
+
+
+def test_clusters_of_faint_stars_alone(survey):
+    """Too far for any star to be drawn: no lot is drawn either, and both backends have the same mass."""
+    far = replace(survey, distance_modulus=36.0)
+    params = cc.ClusterParams(log_age=9.8, log_mass=[4.0, 4.1], a_v=0.0, log_rh=-1.0)
+    settings, masses = RenderSettings(faint_fraction=FRACTION), np.empty((2, 2))
+    for backend, mass in zip(("cpp", "numba"), masses, strict=True):
+        renderer = cc.Renderer(far, 64, backend, settings=settings)
+        assert len(renderer.stars(params, 0, seed=4)) == 0
+        renderer.render(params, seed=4, log_mass_out=mass)
+    np.testing.assert_allclose(masses[0], masses[1], atol=1e-6)
 
 
 def test_small_clusters_are_drawn_in_full(survey, make_renderer, backend):

@@ -61,6 +61,8 @@ def test_without_the_extension_the_noise_is_the_same(monkeypatch):
     [
         ({"rate": np.full((1, 1, 4, 4), -1.0)}, "rate: holds -1"),
         ({"rate": np.full((1, 1, 4, 4), np.nan)}, "rate: holds nan"),
+        ({"rate": np.full((1, 1, 4, 4), np.inf)}, "rate: holds inf; finite values"),
+        ({"rate": np.full((1, 1, 4, 4), 1e36), "exposures": [1e3]}, "also times the exposure"),
         ({"rate": np.zeros((4, 4))}, r"rate: shape \(4, 4\)"),
         ({"exposures": [0.0]}, "exposures"),
         ({"exposures": [1.0, 2.0]}, "exposures, read_noise: shapes"),

@@ -60,5 +60,5 @@ def test_bad_options_are_refused(survey, prior, change, message):
 
 
 def test_missing_images_are_named(survey, prior):
-    with pytest.raises(InvalidInput, match=r"images\.F336W: missing; survey m83 needs one image for each of"):
+    with pytest.raises(InvalidInput, match=r"scene\.images\.F336W: missing; survey m83 needs one image for each of"):
         make_scenes(options("fits"), survey, prior, size=32, seed=3)

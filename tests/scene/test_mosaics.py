@@ -239,6 +239,7 @@ def test_alignment_is_checked(images, survey):
         ({"BUNIT": "ELECTRONS"}, r"unit electron needs the keyword EXPTIME \(seconds\), which is missing"),
         ({"BUNIT": "ELECTRONS", "EXPTIME": 0.0}, "EXPTIME = 0; a value > 0 was expected"),
         ({"EXPTIME": "long"}, "EXPTIME = 'long'; a number was expected"),
+        ({"D001DEXP": "long"}, "D001DEXP = 'long'; a number was expected"),
         ({"PHOTFLAM": 1e-19}, r"PHOTFLAM without PHOTPLAM \(pivot wavelength in Angstrom\)"),
         ({"PHOTFLAM": 0.0, "PHOTPLAM": 8000.0}, "PHOTFLAM = 0; a value > 0 was expected"),
         ({"ZP": 25.0}, "ZP needs the keyword MAGSYS, found ''; AB or VEGAMAG is allowed"),

@@ -168,6 +168,8 @@ class TestRuns:
         assert Ranks(1, 2).shard(8) == (4, (4, 8))
         with pytest.raises(InvalidInput, match=r"train\.batch_size: 7; a multiple of the 2 ranks"):
             Ranks(1, 2).shard(7)
+        with pytest.raises(InvalidInput, match=r"train\.batch_size: 2; .*for two images each or more"):
+            Ranks(1, 2).shard(2)
 
 
 @pytest.mark.usefixtures("quick_export")

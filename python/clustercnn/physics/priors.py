@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clustercnn.errors import InvalidInput
-from clustercnn.labels import LABEL_NAMES, VARIETY, ClusterParams
+from clustercnn.labels import LABEL_NAMES, LIMITS, VARIETY, ClusterParams
+from clustercnn.physics.checks import known_keys, number, number_range
 from clustercnn.physics.isochrones import StellarTable
 from clustercnn.physics.philox import random_words
-from clustercnn.physics.surveys import known_keys, load_yaml
+from clustercnn.physics.surveys import load_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,17 +68,20 @@ class Prior:
     def __post_init__(self) -> None:
         given = [name for name in VARIETY if getattr(self, name) is not None]
         for name in (*LABEL_NAMES, "gamma", "metallicity", *given):
-            value = getattr(self, name)
-            if len(value) != 2 or not value[0] <= value[1] or (name in LABEL_NAMES and value[0] == value[1]):
-                raise InvalidInput(f"prior: {name}: {list(value)}; [low, high] with low < high is allowed")
-            object.__setattr__(self, name, (float(value[0]), float(value[1])))
+            low, high = number_range(getattr(self, name), f"prior: {name}")
+            if name in LABEL_NAMES and low == high:
+                raise InvalidInput(f"prior: {name}: {[low, high]}; [low, high] with low < high is allowed")
+            object.__setattr__(self, name, (low, high))
         for name, unit, most in (("offset", "pixels", np.inf), ("zero_point", "mag", 1.0), ("distance", "mag", 1.0)):
-            if not 0 <= (value := getattr(self, name)) <= most:
-                raise InvalidInput(f"prior: {name}: {value!r}; 0 to {most:g} {unit} is allowed")
+            object.__setattr__(self, name, number(getattr(self, name), f"prior: {name} ({unit})", low=0.0, high=most))
         table = StellarTable.load()
         _inside("log_age", self.log_age, table.log_age_range)
         _inside("metallicity", self.metallicity, table.z)
         _inside("a_v", self.a_v, (0.0, 5.0))
+        for name in ("log_mass", "log_rh"):
+            (low, high), (least, most) = getattr(self, name), LIMITS[name]
+            if low < least or high > most:
+                raise InvalidInput(f"prior: {name}: {[low, high]}; {least:g} to {most:g}, a logarithm, is allowed")
         if self.gamma[0] <= 2:
             raise InvalidInput(f"prior: gamma: {list(self.gamma)}; values > 2 are allowed")
         for name in given:

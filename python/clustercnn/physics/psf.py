@@ -7,9 +7,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.io import fits
 
-from clustercnn.errors import DataFileError, InvalidInput
+from clustercnn.errors import InvalidInput
+from clustercnn.physics.checks import number
+from clustercnn.physics.psf_files import read_kernels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["OpticalModel", "Psf"]
 
 TAPER_PIXELS = 2.0  # detector pixels over which a kernel is brought to zero at its edge
-OVERSAMPLE_KEYWORDS = ("OVERSAMP", "OVERSAMPLE", "DET_SAMP", "OSAMP")
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,25 +81,34 @@ class Psf:
 
         Raises:
             DataFileError: the file cannot be read, has no two-dimensional image, or does not say how it is sampled.
-            InvalidInput: the array is not a kernel (see the class).
+            InvalidInput: the array is not a kernel (see the class), or there are several.
         """
-        try:
-            with fits.open(path, memmap=False) as hdus:
-                hdu = next((h for h in hdus if h.data is not None and np.ndim(h.data) == 2), None)
-                if hdu is None:
-                    raise DataFileError(f"{path}: no HDU holds a two-dimensional image; a PSF is one")
-                data, header = np.asarray(hdu.data, dtype=np.float64), hdu.header
-        except OSError as error:
-            raise DataFileError(f"{path}: cannot be read as FITS ({error})") from error
-        if oversample is None:
-            key = next((k for k in OVERSAMPLE_KEYWORDS if k in header), None)
-            if key is None:
-                raise DataFileError(f"{path}: no keyword of {', '.join(OVERSAMPLE_KEYWORDS)}; give oversample")
-            oversample = int(header[key])
-        try:
-            return cls(data if includes_pixel else _box_filter(data, oversample), oversample)
-        except InvalidInput as error:
-            raise InvalidInput(f"{path}: {error}") from error
+        found = cls.library_from_fits(path, oversample=oversample, includes_pixel=includes_pixel)
+        if len(found) > 1:
+            raise InvalidInput(
+                f"{path}: holds {len(found)} kernels, one is wanted; Psf.library_from_fits reads them all"
+            )
+        return found[0]
+
+    @classmethod
+    def library_from_fits(
+        cls, path: str | Path, *, oversample: int | None = None, includes_pixel: bool = True
+    ) -> tuple[Psf, ...]:
+        """Reads all kernels of a FITS file: those of a STDPSF, STScI's grid over a detector, or a single one.
+
+        Arguments and errors are those of ``from_fits``; a STDPSF has 4 samples per pixel and includes the pixel.
+        """
+        images, oversample = read_kernels(path, oversample)
+        found = []
+        for k, image in enumerate(images):
+            try:
+                kernel = cls(image, oversample)
+                # the class has looked at shape and sampling, which filtering takes for granted
+                found.append(kernel if includes_pixel else cls(_box_filter(image, oversample), oversample))
+            except InvalidInput as error:
+                plane = f" (kernel {k + 1} of {len(images)})" if len(images) > 1 else ""
+                raise InvalidInput(f"{path}: {error}{plane}") from error
+        return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -142,15 +151,27 @@ class OpticalModel:
     radius: int = 29
     oversample: int = 4
 
+    def __post_init__(self) -> None:
+        for name in ("wavelength", "bandwidth", "pixel_scale", "correlation", "aperture"):
+            object.__setattr__(self, name, number(getattr(self, name), name, above=0.0))
+        for name, high in {"blur": np.inf, "wavefront": np.inf, "obscuration": 0.9, "vane": 0.9}.items():
+            object.__setattr__(self, name, number(getattr(self, name), name, low=0.0, high=high))
+        object.__setattr__(self, "defocus", number(self.defocus, "defocus"))
+        for name, low, high in (("radius", 3, 512), ("oversample", 1, 16)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value <= high:
+                raise InvalidInput(f"{name}: {value!r}; a whole number from {low} to {high} is allowed")
+        if self.bandwidth >= 2 * self.wavelength:
+            raise InvalidInput(
+                f"bandwidth: {self.bandwidth:g}; less than twice the wavelength, {self.wavelength:g}, is allowed"
+            )
+
     def psf(self) -> Psf:
         """The kernel; equal models give the same object.
 
         Raises:
-            InvalidInput: a length is not positive, or the sampling is too coarse for the shortest wavelength.
+            InvalidInput: a value out of range, or the sampling is too coarse for the shortest wavelength.
         """
-        for name in ("wavelength", "bandwidth", "pixel_scale", "aperture"):
-            if not getattr(self, name) > 0:
-                raise InvalidInput(f"{name}: {getattr(self, name)!r}; a positive number is allowed")
         shortest = (self.wavelength - self.bandwidth / 2) * 1e-10
         cutoff = self.aperture / shortest * np.deg2rad(self.pixel_scale / 3600)  # cycles per pixel
         if 2 * cutoff > self.oversample:

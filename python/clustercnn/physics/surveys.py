@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from importlib.resources import files
@@ -14,6 +13,7 @@ import yaml
 
 from clustercnn.errors import DataFileError, InvalidInput
 from clustercnn.physics.binaries import Binaries
+from clustercnn.physics.checks import known_keys, known_name, mapping, number, number_range
 from clustercnn.physics.isochrones import StellarTable
 from clustercnn.physics.psf import OpticalModel, Psf
 
@@ -37,10 +37,11 @@ class Band:
         a_milky_way: foreground extinction by the Milky Way in this band, mag.
         psf: ``{path, oversample}`` of a FITS kernel, or arguments of ``OpticalModel``; or a list of such, a library of
             kernels (focus, field position) of which each cluster gets one at random. Arguments that are lists, all of
-            one length, make a library as well.
+            one length, make a library as well, and so does a STDPSF, STScI's grid of kernels over a detector.
 
     Raises:
-        InvalidInput: an exposure that is not positive, a negative noise or sky, an unknown filter.
+        InvalidInput: an exposure that is not positive, a negative noise or sky, an unknown filter, or one of which the
+            table has no zero point where none is given.
     """
 
     name: str
@@ -53,15 +54,18 @@ class Band:
     psf: Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
     def __post_init__(self) -> None:
-        for field in ("exposure", "read_noise", "sky", "a_milky_way"):
-            value = getattr(self, field)
-            sign = ">" if field == "exposure" else ">="
-            if not isinstance(value, (int, float)) or not (value > 0 or (value == 0 and sign == ">=")):
-                raise InvalidInput(f"survey: bands.{self.name}.{field}: {value!r}; a number {sign} 0 is allowed")
+        where = f"survey: bands.{self.name}"
+        object.__setattr__(self, "exposure", number(self.exposure, f"{where}.exposure", above=0.0))
+        for field in ("read_noise", "sky", "a_milky_way"):
+            object.__setattr__(self, field, number(getattr(self, field), f"{where}.{field}", low=0.0))
         table = StellarTable.load()
-        known_name("filter", self.filter, table.bands, where=f"survey: bands.{self.name}")
-        if self.zero_point is None:
-            object.__setattr__(self, "zero_point", float(table.zero_points[self.filter]))
+        known_name("filter", self.filter, table.bands, where=where)
+        zero_point = table.zero_points.get(self.filter) if self.zero_point is None else self.zero_point
+        if zero_point is None:
+            raise InvalidInput(f"{where}.zero_point: none; {self.filter}, which belongs to no camera, needs one")
+        object.__setattr__(self, "zero_point", number(zero_point, f"{where}.zero_point"))
+        for entry in self.psf if isinstance(self.psf, (list, tuple)) else [self.psf]:
+            mapping(entry, f"{where}.psf")
 
     @property
     def psf_entries(self) -> list[dict[str, Any]]:
@@ -80,14 +84,20 @@ class Band:
 
     def load_psfs(self, pixel_scale: float) -> tuple[Psf, ...]:
         """The kernels that ``psf`` describes, on pixels of ``pixel_scale`` arcsec."""
-        return tuple(self._load_psf(entry, pixel_scale) for entry in self.psf_entries)
+        return tuple(psf for entry in self.psf_entries for psf in self._load(entry, pixel_scale))
 
-    def _load_psf(self, given: dict[str, Any], pixel_scale: float) -> Psf:
+    def _load(self, given: dict[str, Any], pixel_scale: float) -> tuple[Psf, ...]:
+        where = f"survey: bands.{self.name}.psf"
         if "path" in given:
-            known_keys(given, ("path", "oversample", "includes_pixel"), where=f"survey: bands.{self.name}.psf")
-            return Psf.from_fits(given.pop("path"), **given)
-        known_keys(given, tuple(f.name for f in fields(OpticalModel)), where=f"survey: bands.{self.name}.psf")
-        return OpticalModel(pixel_scale=pixel_scale, **given).psf()
+            known_keys(given, ("path", "oversample", "includes_pixel"), where=where)
+            return Psf.library_from_fits(str(given.pop("path")), **given)
+        needed = ("wavelength", "bandwidth")
+        optional = tuple(f.name for f in fields(OpticalModel) if f.name not in (*needed, "pixel_scale"))
+        known_keys(given, needed, where=where, required=True, optional=optional)
+        try:
+            return (OpticalModel(pixel_scale=pixel_scale, **given).psf(),)
+        except InvalidInput as error:
+            raise InvalidInput(f"{where}: {error}") from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,25 +142,23 @@ class Survey:
         """A survey from the mapping that its YAML file holds. Raises ``InvalidInput`` as ``load`` does."""
         keys = ("name", "pixel_scale", "distance_modulus", "metallicity", "extinction_law", "imf", "bands")
         known_keys(values, keys, where="survey", required=True, optional=("binaries",))
-        binaries = dict(values.get("binaries") or {})
+        binaries, imf = mapping(values.get("binaries") or {}, "survey: binaries"), mapping(values["imf"], "survey: imf")
+        known_keys(imf, ("name",), where="survey: imf", required=True, optional=("low", "high"))
         known_keys(binaries, tuple(f.name for f in fields(Binaries)), where="survey: binaries")
         band_keys = tuple(f.name for f in fields(Band) if f.name != "name")
-        if not values["bands"]:
+        bands = mapping(values["bands"] or {}, "survey: bands")
+        if not bands:
             raise InvalidInput("survey: bands is empty; at least one band is needed")
-        for name, band in values["bands"].items():
-            known_keys(band, band_keys, where=f"survey: bands.{name}", required=True)
-        if not values["pixel_scale"] > 0:
-            raise InvalidInput(
-                f"survey: pixel_scale: {values['pixel_scale']!r}; a positive number of arcsec is allowed"
-            )
+        for name, band in bands.items():
+            known_keys(mapping(band, f"survey: bands.{name}"), band_keys, where=f"survey: bands.{name}", required=True)
         return cls(
             name=str(values["name"]),
-            bands=tuple(Band(name=name, **band) for name, band in values["bands"].items()),
-            pixel_scale=float(values["pixel_scale"]),
-            distance_modulus=float(values["distance_modulus"]),
-            metallicity=(float(values["metallicity"][0]), float(values["metallicity"][1])),
+            bands=tuple(Band(name=name, **band) for name, band in bands.items()),
+            pixel_scale=number(values["pixel_scale"], "survey: pixel_scale (arcsec)", above=0.0),
+            distance_modulus=number(values["distance_modulus"], "survey: distance_modulus"),
+            metallicity=number_range(values["metallicity"], "survey: metallicity"),
             extinction_law=str(values["extinction_law"]),
-            imf=dict(values["imf"]),
+            imf=imf,
             psfs={},
             binaries=Binaries(**binaries),
         )
@@ -197,13 +205,14 @@ class Survey:
         Raises:
             InvalidInput: bands with libraries of different length.
         """
-        lengths = {b.name: len(self.psfs.get(b.name, b.psf_entries)) for b in self.bands}
+        self.band(name)
+        for band in self.bands:
+            if band.name not in self.psfs:
+                self.psfs[band.name] = band.load_psfs(self.pixel_scale)
+        lengths = {band: len(library) for band, library in self.psfs.items()}
         several = {n for n in lengths.values() if n != 1}
         if len(several) > 1 or 0 in several:
             raise InvalidInput(f"survey: libraries of {lengths} kernels; one length, or a single kernel, is allowed")
-        band = self.band(name)
-        if name not in self.psfs:
-            self.psfs[name] = band.load_psfs(self.pixel_scale)
         own = self.psfs[name]
         return own * max(several, default=1) if len(own) == 1 else own
 
@@ -234,27 +243,3 @@ def load_yaml(kind: str, source: str | Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise DataFileError(f"{path}: holds {type(values).__name__}; a mapping is needed")
     return values
-
-
-def known_name(what: str, name: str, allowed: tuple[str, ...] | list[str], *, where: str) -> None:
-    """Raises ``InvalidInput`` unless ``name`` is allowed; the message gives the nearest names."""
-    if name not in allowed:
-        near = difflib.get_close_matches(name, allowed, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise InvalidInput(f"{where}: {what} {name!r} is unknown; {hint}allowed: {', '.join(allowed)}")
-
-
-def known_keys(
-    given: Mapping[str, Any],
-    allowed: tuple[str, ...],
-    *,
-    where: str,
-    required: bool = False,
-    optional: tuple[str, ...] = (),
-) -> None:
-    """Raises ``InvalidInput`` for a key neither allowed nor optional; if ``required``, for an allowed one missing."""
-    for key in given:
-        known_name("entry", key, (*allowed, *optional), where=where)
-    missing = [key for key in allowed if key not in given]
-    if required and missing:
-        raise InvalidInput(f"{where}: {', '.join(missing)} missing; needed: {', '.join(allowed)}")

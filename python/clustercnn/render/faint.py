@@ -73,13 +73,12 @@ def draw_lots(seed, cluster, number, p):
     block, used = 0, 4
     words = (np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0))
     flipped, q = p > 0.5, min(p, 1.0 - p)
-    odds, count = q / (1.0 - q), 0.0
+    odds, count, done = q / (1.0 - q), 0.0, q <= 0.0  # none of probability 0, without drawing a number
     sigma = math.sqrt(number * q * (1.0 - q))
     b = 1.15 + 2.53 * sigma
     a, c = -0.0873 + 0.0248 * b + 0.01 * q, number * q + 0.5
     v_r, alpha, mode = 0.92 - 4.2 / b, (2.83 + 5.1 / b) * sigma, math.floor((number + 1.0) * q)
     at_mode = math.lgamma(mode + 1.0) + math.lgamma(number - mode + 1.0)
-    done = False
     while not done:
         if used == 4:
             words, block, used = philox(seed, 0, FAINT + (block << 8), cluster), block + 1, 0

@@ -55,6 +55,8 @@ def expose(
         raise InvalidInput(f"exposures {seconds.tolist()}, read_noise {noise.tolist()}: > 0 and >= 0 are allowed")
     if rate.size and not rate.min() >= 0:  # NaN fails too
         raise InvalidInput(f"rate: holds {rate.min():g}; finite values >= 0 are allowed")
+    if rate.size and not float(rate.max()) * float(seconds.max()) < float(np.finfo(np.float32).max):
+        raise InvalidInput(f"rate: holds {rate.max():g}; finite values, also times the exposure, are allowed")
     out = np.empty_like(rate) if out is None else check_out("out", out, rate.shape)
     index = np.arange(first, first + rate.shape[0], dtype=np.int64)
     native = load_native()

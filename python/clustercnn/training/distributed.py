@@ -32,10 +32,13 @@ class Ranks:
         The ranks' shares of a step make up exactly the batch that one process would draw.
 
         Raises:
-            InvalidInput: a batch that does not divide among the ranks.
+            InvalidInput: a batch that does not divide among the ranks, or leaves one of them a single image.
         """
-        if batch_size % self.world:
-            raise InvalidInput(f"train.batch_size: {batch_size}; a multiple of the {self.world} ranks is allowed")
+        if batch_size % self.world or batch_size < 2 * self.world:
+            raise InvalidInput(
+                f"train.batch_size: {batch_size}; a multiple of the {self.world} ranks, for two images each or more, "
+                "is allowed"
+            )
         n = batch_size // self.world
         return n, (self.rank * n, batch_size)
 
@@ -73,5 +76,7 @@ def join_ranks(device: str) -> Ranks:
     if world == 1:
         return Ranks()
     ranks = Ranks(int(os.environ["RANK"]), world, int(os.environ.get("LOCAL_RANK", "0")))
+    if device == "cuda":
+        torch.cuda.set_device(ranks.local)  # "cuda" is then each rank's own; NCCL refuses two ranks on one
     distributed.init_process_group("nccl" if device == "cuda" else "gloo")
     return ranks

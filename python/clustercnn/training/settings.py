@@ -97,6 +97,8 @@ class TrainSettings:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise InvalidInput(f"train.{name}: {value}; a value above 0 is allowed")
+        if self.batch_size < 2:
+            raise InvalidInput(f"train.batch_size: {self.batch_size}; at least 2, which statistics need, is allowed")
         for name in ("warmup", "ema"):
             if not 0 <= getattr(self, name) < 1:
                 raise InvalidInput(f"train.{name}: {getattr(self, name)}; 0 <= value < 1 is allowed")

@@ -51,7 +51,7 @@ def read_config(config: Mapping[str, Any]) -> tuple[RunSettings, EvaluateSetting
         config=config,
         start=_start(config["start_from"], config["trunk_from"]),
     )
-    Survey.from_dict(config["survey"]), Prior.from_dict(config["prior"])
+    Prior.from_dict(config["prior"]).check(Survey.from_dict(config["survey"]).table)
     if run.resume not in ("auto", "none"):
         load_checkpoint(run.resume)
     return run, read_settings(EvaluateSettings, config["evaluate"], where="evaluate")

@@ -40,6 +40,44 @@ def test_from_a_file(tmp_path, m83):
         cc.Survey.load("m38")
 
 
+def johnson(given, path):
+    """A survey of two bands with the user's own isochrones."""
+    band = given["bands"]["F814W"] | {"zero_point": 25.0, "a_milky_way": 0.0}
+    given["bands"] = {name: band | {"filter": f"Bessell_{name}"} for name in "VI"}
+    columns = {"Bessell_V": "Vmag", "Bessell_I": "Imag"}
+    return given | {"metallicity": [0.03, 0.03], "isochrones": {"path": str(path), "columns": columns}}
+
+
+def test_isochrones_of_the_users_own(m83, shared_data):
+    """The stars drawn are those of the file: magnitudes of its rows, read here by NumPy."""
+    path = shared_data / "samples" / "parsec_cmd33_ubvrijhk_z0.0300.dat"
+    survey = cc.Survey.from_dict(johnson(m83, path))
+    assert cc.Survey.from_dict(survey.to_dict()).table is survey.table
+    params = cc.ClusterParams(log_age=7.0, log_mass=4.0, a_v=0.0, log_rh=-1.0)
+    stars = cc.Renderer(survey, size=64).stars(params, index=0, seed=1)
+    rows = np.loadtxt(path)
+    rows = rows[(rows[:, 2] == 7.0) & (rows[:, 9] <= 1)]  # labels 0 and 1: until the end of the main sequence
+    mass = stars["mass"].to_value("Msun")
+    known = (mass > rows[0, 3]) & (mass < rows[-1, 3])
+    assert known.sum() > 1000
+    for band, column in (("V", 13), ("I", 15)):
+        flux = stars[f"flux_{band}"].value[known]
+        expected = 10 ** (-0.4 * (np.interp(mass[known], rows[:, 3], rows[:, column]) + m83["distance_modulus"] - 25.0))
+        # flux is linear between the renderer's knots, magnitudes between the file's rows, which lie up to 0.3 mag
+        # apart: chords differ by (0.3 ln(10) / 2.5)^2 / 8 = 1 %
+        np.testing.assert_allclose(flux, expected, rtol=0.01)
+
+
+def test_columns_for_all_bands(m83, tmp_path):
+    given = johnson(m83, tmp_path / "none.dat")
+    survey = cc.Survey.from_dict(given)  # a network's own survey is known where its files are not
+    with pytest.raises(DataFileError, match=r"none\.dat"):
+        _ = survey.table
+    del given["isochrones"]["columns"]["Bessell_I"]
+    with pytest.raises(InvalidInput, match=r"survey: isochrones\.columns: Bessell_I missing"):
+        cc.Survey.from_dict(given)
+
+
 def test_other_psfs_make_a_copy():
     survey = cc.Survey.load("m83")
     kernel = cc.Psf(np.outer(np.hanning(41), np.hanning(41)), 4)
@@ -183,6 +221,19 @@ def test_prior_of_varied_clusters():
     assert alone.ellipticity is None
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"log_age": [5.0, 9.0]}, r"prior: log_age: \[5.0, 9.0\] is outside the stellar table; 6"),
+        ({"metallicity": [0.001, 0.02]}, r"prior: metallicity: \[0.001, 0.02\] is outside"),
+    ],
+)
+def test_priors_of_stars_that_a_survey_has_not(change, message):
+    prior = cc.Prior.from_dict(cc.Prior.load("m83").to_dict() | change)
+    with pytest.raises(InvalidInput, match=message):
+        prior.check(cc.Survey.load("m83").table)
+
+
 def test_prior_entropy():
     prior = cc.Prior.load("m83")
     assert prior.entropy == pytest.approx(np.log(np.prod(np.diff(prior.bounds, axis=1))))
@@ -192,8 +243,6 @@ def test_prior_entropy():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"log_age": [5.0, 9.0]}, r"prior: log_age: \[5.0, 9.0\] is outside the stellar table; 6"),
-        ({"metallicity": [0.001, 0.02]}, "prior: metallicity"),
         ({"a_v": [0.0, 9.0]}, "prior: a_v"),
         ({"log_mass": [5.0, 4.0]}, "prior: log_mass"),
         ({"log_mass": [300, 500000]}, r"prior: log_mass: \[300.0, 500000.0\]; -3 to 8, a logarithm, is allowed"),

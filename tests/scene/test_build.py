@@ -1,11 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
+from clustercnn import Survey
 from clustercnn.errors import InvalidInput
 from clustercnn.scene import FieldSettings, build_scenes, field_settings, make_scenes
 
@@ -62,3 +64,25 @@ def test_bad_options_are_refused(survey, prior, change, message):
 def test_missing_images_are_named(survey, prior):
     with pytest.raises(InvalidInput, match=r"scene\.images\.F336W: missing; survey m83 needs one image for each of"):
         make_scenes(options("fits"), survey, prior, size=32, seed=3)
+
+
+def test_scenes_of_the_users_own_isochrones(prior, shared_data):
+    """Clusters, disc and confusers are of the file's ages alone; a prior that asks for others is refused."""
+    given = Survey.load("m83").to_dict()
+    band = given["bands"]["F814W"] | {"zero_point": 25.0}
+    given |= {
+        "metallicity": [0.03, 0.03],
+        "bands": {name: band | {"filter": f"Bessell_{name}"} for name in "VI"},
+        "isochrones": {
+            "path": str(shared_data / "samples" / "parsec_cmd33_ubvrijhk_z0.0300.dat"),
+            "columns": {"Bessell_V": "Vmag", "Bessell_I": "Imag"},
+        },
+    }
+    survey = Survey.from_dict(given)
+    chosen = {**options("synthetic"), "confuser_fraction": 1.0, "fields": 1, "field_size": 96}
+    with pytest.raises(InvalidInput, match=r"prior: log_age: \[6.6, 10.1\] is outside the stellar table; 7 to 10"):
+        make_scenes(chosen, survey, prior, size=32, seed=3)
+    inside = replace(prior, log_age=(7.0, 10.0), metallicity=(0.03, 0.03))
+    batch = make_scenes(chosen, survey, inside, size=32, seed=3).batch(0, 8, seed=1)
+    assert np.isfinite(batch.images).all()
+    assert batch.present.sum() not in (0, 8)

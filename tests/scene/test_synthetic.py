@@ -68,8 +68,8 @@ def test_total_light_is_that_of_the_isochrone(survey):
     np.testing.assert_allclose(age_bin.smooth, age_bin.total)
 
 
-def test_history_is_constant_and_old():
-    log_ages, shares = star_formation_history(old_fraction=0.4)
+def test_history_is_constant_and_old(survey):
+    log_ages, shares = star_formation_history(survey, old_fraction=0.4)
     assert shares.sum() == pytest.approx(1.0)
     young = log_ages < 9.7
     rate = shares[young] / (10 ** (log_ages[young] + 0.05) - 10 ** (log_ages[young] - 0.05))

@@ -1,5 +1,6 @@
 """Physics: stars, clusters, telescope. Tables in, tables out."""
 
+from clustercnn.physics.bands import Band as Band
 from clustercnn.physics.binaries import Binaries as Binaries
 from clustercnn.physics.imf import Imf as Imf
 from clustercnn.physics.isochrones import Isochrone as Isochrone
@@ -11,7 +12,6 @@ from clustercnn.physics.profiles import King as King
 from clustercnn.physics.profiles import Uniform as Uniform
 from clustercnn.physics.psf import OpticalModel as OpticalModel
 from clustercnn.physics.psf import Psf as Psf
-from clustercnn.physics.surveys import Band as Band
 from clustercnn.physics.surveys import Survey as Survey
 
 __all__ = [

@@ -9,7 +9,6 @@ import numpy as np
 
 from clustercnn.errors import InvalidInput
 from clustercnn.physics.imf import Imf
-from clustercnn.physics.isochrones import StellarTable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,9 +55,8 @@ class Populations:
         mean_mass: of the IMF, Msun.
     """
 
-    def __init__(self, survey: Survey, table: StellarTable | None = None) -> None:
-        self.survey = survey
-        self.table = StellarTable.load() if table is None else table
+    def __init__(self, survey: Survey) -> None:
+        self.survey, self.table = survey, survey.table
         self.imf = Imf.by_name(**survey.imf)
         self.mean_mass = self.imf.mean_mass
         self._rows: dict[tuple[int, float], int] = {}

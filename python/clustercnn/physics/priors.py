@@ -10,7 +10,6 @@ import numpy as np
 from clustercnn.errors import InvalidInput
 from clustercnn.labels import LABEL_NAMES, LIMITS, VARIETY, ClusterParams
 from clustercnn.physics.checks import known_keys, number, number_range
-from clustercnn.physics.isochrones import StellarTable
 from clustercnn.physics.philox import random_words
 from clustercnn.physics.surveys import load_yaml
 
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from clustercnn.physics.isochrones import StellarTable
 
 __all__ = ["Prior"]
 
@@ -47,7 +48,7 @@ class Prior:
         distance: mag; the distance modulus errs by up to this much either way.
 
     Raises:
-        InvalidInput: a range upside down, or outside what the stellar table holds.
+        InvalidInput: a range upside down, or outside of what makes sense; see ``check`` too.
     """
 
     log_age: tuple[float, float]
@@ -74,9 +75,6 @@ class Prior:
             object.__setattr__(self, name, (low, high))
         for name, unit, most in (("offset", "pixels", np.inf), ("zero_point", "mag", 1.0), ("distance", "mag", 1.0)):
             object.__setattr__(self, name, number(getattr(self, name), f"prior: {name} ({unit})", low=0.0, high=most))
-        table = StellarTable.load()
-        _inside("log_age", self.log_age, table.log_age_range)
-        _inside("metallicity", self.metallicity, table.z)
         _inside("a_v", self.a_v, (0.0, 5.0))
         for name in ("log_mass", "log_rh"):
             (low, high), (least, most) = getattr(self, name), LIMITS[name]
@@ -88,6 +86,11 @@ class Prior:
             (low, high), (least, most) = getattr(self, name), VARIETY[name]
             if low < least or high > most:
                 raise InvalidInput(f"prior: {name}: {[low, high]}; {least:g} to {most:g} is allowed")
+
+    def check(self, table: StellarTable) -> None:
+        """Raise ``InvalidInput`` for ages or metallicities that stars of a table, ``Survey.table``, do not have."""
+        _inside("log_age", self.log_age, table.log_age_range)
+        _inside("metallicity", self.metallicity, table.z)
 
     @classmethod
     def load(cls, prior: str | Path) -> Prior:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,92 +12,16 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from clustercnn.errors import DataFileError, InvalidInput
+from clustercnn.physics.bands import Band
 from clustercnn.physics.binaries import Binaries
 from clustercnn.physics.checks import known_keys, known_name, mapping, number, number_range
 from clustercnn.physics.isochrones import StellarTable
-from clustercnn.physics.psf import OpticalModel, Psf
+from clustercnn.physics.psf import Psf
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["Band", "Survey", "load_yaml"]
-
-
-@dataclass(frozen=True)
-class Band:
-    """One band of a survey.
-
-    Args:
-        name: short name, as in file names and columns.
-        filter: full name of the throughput curve in the stellar table.
-        zero_point: VEGAMAG that gives 1 e-/s; None takes the stellar table's.
-        exposure: seconds.
-        read_noise: e- rms per pixel of the whole exposure.
-        sky: e-/s per pixel, sky and dark current.
-        a_milky_way: foreground extinction by the Milky Way in this band, mag.
-        psf: ``{path, oversample}`` of a FITS kernel, or arguments of ``OpticalModel``; or a list of such, a library of
-            kernels (focus, field position) of which each cluster gets one at random. Arguments that are lists, all of
-            one length, make a library as well, and so does a STDPSF, STScI's grid of kernels over a detector.
-
-    Raises:
-        InvalidInput: an exposure that is not positive, a negative noise or sky, an unknown filter, or one of which the
-            table has no zero point where none is given.
-    """
-
-    name: str
-    filter: str
-    zero_point: float | None
-    exposure: float
-    read_noise: float
-    sky: float
-    a_milky_way: float
-    psf: Mapping[str, Any] | Sequence[Mapping[str, Any]]
-
-    def __post_init__(self) -> None:
-        where = f"survey: bands.{self.name}"
-        object.__setattr__(self, "exposure", number(self.exposure, f"{where}.exposure", above=0.0))
-        for field in ("read_noise", "sky", "a_milky_way"):
-            object.__setattr__(self, field, number(getattr(self, field), f"{where}.{field}", low=0.0))
-        table = StellarTable.load()
-        known_name("filter", self.filter, table.bands, where=where)
-        zero_point = table.zero_points.get(self.filter) if self.zero_point is None else self.zero_point
-        if zero_point is None:
-            raise InvalidInput(f"{where}.zero_point: none; {self.filter}, which belongs to no camera, needs one")
-        object.__setattr__(self, "zero_point", number(zero_point, f"{where}.zero_point"))
-        for entry in self.psf if isinstance(self.psf, (list, tuple)) else [self.psf]:
-            mapping(entry, f"{where}.psf")
-
-    @property
-    def psf_entries(self) -> list[dict[str, Any]]:
-        """What ``psf`` holds, as a list of kernels: lists of values within an entry are that many kernels."""
-        entries = [self.psf] if isinstance(self.psf, Mapping) else self.psf
-        return [one for entry in entries for one in self._spread(dict(entry))]
-
-    def _spread(self, entry: dict[str, Any]) -> list[dict[str, Any]]:
-        lists = {name: value for name, value in entry.items() if isinstance(value, (list, tuple))}
-        lengths = {len(value) for value in lists.values()}
-        if len(lengths) > 1 or 0 in lengths:
-            raise InvalidInput(
-                f"survey: bands.{self.name}.psf: {lists}; lists of one length, or single values, are allowed"
-            )
-        return [entry | {name: value[k] for name, value in lists.items()} for k in range(max(lengths, default=1))]
-
-    def load_psfs(self, pixel_scale: float) -> tuple[Psf, ...]:
-        """The kernels that ``psf`` describes, on pixels of ``pixel_scale`` arcsec."""
-        return tuple(psf for entry in self.psf_entries for psf in self._load(entry, pixel_scale))
-
-    def _load(self, given: dict[str, Any], pixel_scale: float) -> tuple[Psf, ...]:
-        where = f"survey: bands.{self.name}.psf"
-        if "path" in given:
-            known_keys(given, ("path", "oversample", "includes_pixel"), where=where)
-            return Psf.library_from_fits(str(given.pop("path")), **given)
-        needed = ("wavelength", "bandwidth")
-        optional = tuple(f.name for f in fields(OpticalModel) if f.name not in (*needed, "pixel_scale"))
-        known_keys(given, needed, where=where, required=True, optional=optional)
-        try:
-            return (OpticalModel(pixel_scale=pixel_scale, **given).psf(),)
-        except InvalidInput as error:
-            raise InvalidInput(f"{where}: {error}") from error
+__all__ = ["Survey", "load_yaml"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +36,8 @@ class Survey:
         metallicity: (low, high) mass fraction of metals.
         extinction_law: name of a law in the stellar table.
         imf: ``{name, low, high}`` of the initial mass function.
+        isochrones: ``{path, columns}`` of the user's own, ``columns`` being the file's column for each band's filter;
+            see ``StellarTable.from_file``. None, or no such entry in a survey's file, takes the table in the package.
         psfs: libraries of kernels that replace those the bands describe, by band name.
         binaries: mass ratios of the companions that clusters with a ``binary_fraction`` have; a survey's file may leave
             them out.
@@ -126,6 +52,7 @@ class Survey:
     imf: Mapping[str, Any]
     psfs: Mapping[str, tuple[Psf, ...]]
     binaries: Binaries = dataclasses.field(default_factory=Binaries)
+    isochrones: Mapping[str, Any] | None = None
 
     @classmethod
     def load(cls, survey: str | Path) -> Survey:
@@ -141,7 +68,7 @@ class Survey:
     def from_dict(cls, values: Mapping[str, Any]) -> Survey:
         """A survey from the mapping that its YAML file holds. Raises ``InvalidInput`` as ``load`` does."""
         keys = ("name", "pixel_scale", "distance_modulus", "metallicity", "extinction_law", "imf", "bands")
-        known_keys(values, keys, where="survey", required=True, optional=("binaries",))
+        known_keys(values, keys, where="survey", required=True, optional=("binaries", "isochrones"))
         binaries, imf = mapping(values.get("binaries") or {}, "survey: binaries"), mapping(values["imf"], "survey: imf")
         known_keys(imf, ("name",), where="survey: imf", required=True, optional=("low", "high"))
         known_keys(binaries, tuple(f.name for f in fields(Binaries)), where="survey: binaries")
@@ -161,12 +88,15 @@ class Survey:
             imf=imf,
             psfs={},
             binaries=Binaries(**binaries),
+            isochrones=_isochrones(values.get("isochrones"), bands),
         )
 
     def to_dict(self) -> dict[str, Any]:
         """The plain mapping ``from_dict`` takes. Kernels given by ``with_psfs`` are not in it."""
+        own = {} if self.isochrones is None else {"isochrones": dict(self.isochrones)}
         return {
             "name": self.name,
+            **own,
             "pixel_scale": self.pixel_scale,
             "distance_modulus": self.distance_modulus,
             "metallicity": list(self.metallicity),
@@ -181,6 +111,13 @@ class Survey:
                 for b in self.bands
             },
         }
+
+    @property
+    def table(self) -> StellarTable:
+        """The stars of the survey, read on first use and then kept. Raises ``DataFileError`` if the file is no good."""
+        if self.isochrones is None:
+            return StellarTable.load()
+        return _read_isochrones(self.isochrones["path"], tuple(self.isochrones["columns"].items()))
 
     @property
     def band_names(self) -> tuple[str, ...]:
@@ -209,7 +146,7 @@ class Survey:
         for band in self.bands:
             if band.name not in self.psfs:
                 self.psfs[band.name] = band.load_psfs(self.pixel_scale)
-        lengths = {band: len(library) for band, library in self.psfs.items()}
+        lengths = {band.name: len(self.psfs[band.name]) for band in self.bands}
         several = {n for n in lengths.values() if n != 1}
         if len(several) > 1 or 0 in several:
             raise InvalidInput(f"survey: libraries of {lengths} kernels; one length, or a single kernel, is allowed")
@@ -227,6 +164,25 @@ class Survey:
             self.band(name)
         given = {name: (psf,) if isinstance(psf, Psf) else tuple(psf) for name, psf in psfs.items()}
         return replace(self, psfs={**self.psfs, **given})
+
+
+def _isochrones(given: Any, bands: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What ``isochrones`` of a survey's file says, with a column for the filter of each band."""
+    if given is None:
+        return None
+    where = "survey: isochrones"
+    own = mapping(given, where)
+    known_keys(own, ("path", "columns"), where=where, required=True)
+    columns = mapping(own["columns"], f"{where}.columns")
+    missing = [band["filter"] for band in bands.values() if band["filter"] not in columns]
+    if missing:
+        raise InvalidInput(f"{where}.columns: {missing[0]} missing; the file's column for each band's filter is needed")
+    return {"path": str(own["path"]), "columns": {str(k): str(v) for k, v in columns.items()}}
+
+
+@lru_cache(maxsize=8)
+def _read_isochrones(path: str, columns: tuple[tuple[str, str], ...]) -> StellarTable:
+    return StellarTable.from_file(path, dict(columns))
 
 
 def load_yaml(kind: str, source: str | Path) -> dict[str, Any]:

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from clustercnn.labels import ClusterParams
+    from clustercnn.physics.bands import Band
     from clustercnn.physics.profiles import King, Uniform
     from clustercnn.physics.psf import Psf
-    from clustercnn.physics.surveys import Band, Survey
+    from clustercnn.physics.surveys import Survey
     from clustercnn.render.star_lists import StarLists
 
 __all__ = ["Renderer"]

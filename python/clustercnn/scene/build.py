@@ -65,6 +65,7 @@ def make_scenes(options: Mapping[str, Any], survey: Survey, prior: Prior, *, siz
     if kind not in _KINDS:
         raise InvalidInput(f"scene.kind: {kind!r}; {' or '.join(_KINDS)} is allowed")
     _check_keys(options, (*_COMMON, *_KINDS[kind]), "scene")
+    prior.check(survey.table)
     if kind == "fits":
         images = {band: path for band, path in (options.get("images") or {}).items() if path}
         check_band_names(images, survey.band_names, survey.name, option="scene.images")

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import ndtri
 
+from clustercnn.errors import InvalidInput
 from clustercnn.render import StarLists
 from clustercnn.scene.galaxies import OF_GALAXY, POINTS, GalaxyPool
-from clustercnn.scene.population import age_bins, flux_at_snr, pixel_parsec, reddened
+from clustercnn.scene.population import age_bins, flux_at_snr, known_ages, pixel_parsec, reddened
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,11 +40,16 @@ class StarPool:
     Args:
         survey: bands, distance and noise.
         star_snr: the faintest star of the pool has this S/N, on the sky alone.
+
+    Raises:
+        InvalidInput: no star is as bright.
     """
 
     def __init__(self, survey: Survey, *, star_snr: float = 5.0) -> None:
         cut = flux_at_snr(survey, star_snr)
-        bins = [b for b in age_bins(survey, _AGES, cut=cut) if b.drawn.any()]
+        bins = [b for b in age_bins(survey, known_ages(survey, _AGES), cut=cut) if b.drawn.any()]
+        if not bins:
+            raise InvalidInput("survey: no bright stars among its isochrones; set scene.confuser_fraction=0")
         self._parsec = pixel_parsec(survey)
         self._flux = np.concatenate([b.flux[b.drawn] for b in bins])
         self._extinction = np.concatenate([b.isochrone.extinction[b.drawn] for b in bins])

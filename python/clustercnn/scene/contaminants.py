@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clustercnn.physics import StellarTable
 from clustercnn.scene.galaxies import END, INDICES, RADII, galaxy_colours, sersic_b
 from clustercnn.scene.population import StarList, apparent, reddened
 
@@ -34,7 +33,7 @@ class ForegroundStars:
         self._survey = survey
         self._per_pixel = density * (survey.pixel_scale / 60) ** 2
         filters = [b.filter for b in survey.bands]
-        self._isochrone = StellarTable.load().isochrone(9.7, survey.metallicity[0], bands=filters)
+        self._isochrone = survey.table.isochrone(9.7, survey.metallicity[0], bands=filters)
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> StarList:
         """The stars on ``shape`` (y, x) pixels."""

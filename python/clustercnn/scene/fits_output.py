@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from clustercnn.physics import Survey
-    from clustercnn.physics.surveys import Band
+    from clustercnn.physics.bands import Band
     from clustercnn.scene.mosaics import Mosaic
 
 __all__ = ["mosaic_bytes", "tangent_wcs", "write_mock", "write_mosaics"]

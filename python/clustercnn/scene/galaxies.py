@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import gammainc, gammaincinv
 
-from clustercnn.physics import StellarTable
 from clustercnn.scene.population import apparent, reddened
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def sersic_b(index: float) -> float:
 
 def galaxy_colours(survey: Survey) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Colours [3, band], mag above the reddest band, of young to old galaxies, and their extinction coefficients."""
-    table, filters = StellarTable.load(), [b.filter for b in survey.bands]
+    table, filters = survey.table, [b.filter for b in survey.bands]
     colours, coefficients = [], []
     for log_age in (8.5, 9.0, 9.5):
         isochrone = table.isochrone(log_age, survey.metallicity[0], bands=filters)

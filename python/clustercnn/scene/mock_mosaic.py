@@ -100,6 +100,7 @@ def fill_mosaic(
     Raises:
         InvalidInput: a size, a number or a separation that is not allowed, or more clusters than there is room for.
     """
+    prior.check(survey.table)
     size = out.shape[-1]
     rng = generator(check_seed(seed), "mosaic")
     x, y = place_clusters(rng, clusters, size=size, separation=separation, margin=_WINDOW / 2)

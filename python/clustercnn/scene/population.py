@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clustercnn.physics import Imf, StellarTable
+from clustercnn.physics import Imf
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +22,7 @@ __all__ = [
     "age_bins",
     "apparent",
     "flux_at_snr",
+    "known_ages",
     "magnitude_flux",
     "pixel_parsec",
     "reddened",
@@ -140,19 +141,27 @@ class AgeBin:
         return np.log(self.flux)
 
 
-def star_formation_history(*, old_fraction: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def known_ages(survey: Survey, log_ages: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Those of some ages, log10(yr), of which the survey's isochrones have stars."""
+    low, high = survey.table.log_age_range
+    return log_ages[(log_ages >= low - 1e-9) & (log_ages <= high + 1e-9)]
+
+
+def star_formation_history(survey: Survey, *, old_fraction: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """A constant rate over 10 Gyr and an old population on top.
 
     Args:
-        old_fraction: share of all mass formed that belongs to the old population, log age 9.8 to 10.1.
+        survey: whose isochrones say which ages there are.
+        old_fraction: share of all mass formed that belongs to the old population, log age 9.8 to 10.1, or else to the
+            oldest of the bins.
 
     Returns:
         log10(age/yr) of the bins, from 6.6 (younger stars still sit in their clouds), and their shares of the mass
         formed.
     """
-    log_ages = np.round(np.arange(6.6, 10.0 + 1e-9, _STEP), 1)
+    log_ages = known_ages(survey, np.round(np.arange(6.6, 10.0 + 1e-9, _STEP), 1))
     constant = 10 ** (log_ages + _STEP / 2) - 10 ** (log_ages - _STEP / 2)
-    old = (log_ages > 9.75).astype(float)
+    old = (log_ages > min(9.75, log_ages[-1] - 1e-9)).astype(float)
     return log_ages, (1 - old_fraction) * constant / constant.sum() + old_fraction * old / old.sum()
 
 
@@ -200,7 +209,7 @@ def age_bins(survey: Survey, log_ages: NDArray[np.float64], *, cut: NDArray[np.f
         cut: [band] e-/s; a star that exceeds it in any band is drawn.
     """
     imf, law = Imf.by_name(**survey.imf), survey.extinction_law
-    table, filters = StellarTable.load(), [band.filter for band in survey.bands]
+    table, filters = survey.table, [band.filter for band in survey.bands]
     low, high = survey.metallicity
     bins = []
     for log_age in log_ages:

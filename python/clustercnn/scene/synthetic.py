@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clustercnn.errors import InvalidInput
-from clustercnn.physics import Imf, StellarTable
+from clustercnn.physics import Imf
 from clustercnn.render import RenderSettings
 from clustercnn.scene.counters import check_seed, generator
 from clustercnn.scene.disc import Disc
@@ -35,9 +35,9 @@ class FieldSettings:
     """What a synthetic field looks like.
 
     Args:
-        surface_brightness: range of the mean F438W surface brightness before any dust, VEGAMAG per
-            square arcsec; each field draws its own. M83 has B = 20.5 to 22.5 between 1 and 4.5 kpc, from memory of
-            published profiles.
+        surface_brightness: range of the mean F438W surface brightness before any dust, VEGAMAG per square arcsec; each
+            field draws its own. M83 has B = 20.5 to 22.5 between 1 and 4.5 kpc, from memory of published profiles.
+            Where the survey's own isochrones lack that band, its first one counts.
         old_fraction: share of the mass in the old population (see ``star_formation_history``).
         a_v: range of the mean depth of the dust layer between its lanes, mag; each field draws its own.
         star_snr: stars whose S/N on the field's mean light would exceed this in some band are drawn one by one.
@@ -121,7 +121,7 @@ def synthetic_field(
         threads=threads,
         progress=None if progress is None else lambda done, total: progress(FieldStep("maps", done, total)),
     )
-    log_ages, shares = star_formation_history(old_fraction=settings.old_fraction)
+    log_ages, shares = star_formation_history(survey, old_fraction=settings.old_fraction)
     mass = shares * _total_mass(rng, survey, size, log_ages, shares, settings)
     bins = _split_population(survey, size, log_ages, mass, settings)
     stars = FieldStars(rng, key, survey, disc, bins, mass, settings=settings)
@@ -149,9 +149,10 @@ def _total_mass(
     shares: NDArray[np.float64],
     settings: FieldSettings,
 ) -> float:
-    """Mass formed in the field, Msun, from its F438W surface brightness."""
-    imf, table, metallicity = Imf.by_name(**survey.imf), StellarTable.load(), sum(survey.metallicity) / 2
-    isochrones = [table.isochrone(float(a), metallicity, bands=[_REFERENCE]) for a in log_ages]
+    """Mass formed in the field, Msun, from its surface brightness."""
+    imf, table, metallicity = Imf.by_name(**survey.imf), survey.table, sum(survey.metallicity) / 2
+    band = _REFERENCE if _REFERENCE in table.bands else survey.bands[0].filter
+    isochrones = [table.isochrone(float(a), metallicity, bands=[band]) for a in log_ages]
     per_mass = np.array([10 ** (-0.4 * i.integrated_magnitude(imf)[0]) for i in isochrones])
     luminosity = float(shares @ per_mass)  # per Msun formed, in units of a star of absolute magnitude 0
     magnitude = rng.uniform(*settings.surface_brightness) - survey.distance_modulus

@@ -241,7 +241,7 @@ def _near(key: str, names: list[str]) -> str:
 
 
 def _check_kind(key: str, value: Any, default: Any) -> None:
-    if value is None or default is None or (isinstance(default, str) and ("${" in default or default == "???")):
+    if default is None or (isinstance(default, str) and ("${" in default or default == "???")):
         return
     if isinstance(default, bool):
         good, kind = isinstance(value, bool), "true or false"
@@ -257,6 +257,6 @@ def _check_kind(key: str, value: Any, default: Any) -> None:
             f"a group; set one of {', '.join(f'{key}.{k}' for k in list(default)[:4])}",
         )
     else:
-        good, kind = not isinstance(value, (dict, list)), "a text"
+        good, kind = value is not None and not isinstance(value, (dict, list)), "a text"
     if not good:
         raise InvalidInput(f"{key}: {value!r} is not {kind}")

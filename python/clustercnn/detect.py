@@ -60,7 +60,7 @@ def detect(config: Mapping[str, Any]) -> None:
     out = output_file(config, "out", suffixes=TABLE_SUFFIXES)
     check_samples(out, config["samples"])
     chart = output_file(config, "map", suffixes=(".fits",))
-    if chart == out:
+    if chart is not None and chart.resolve() == out.resolve():
         raise InvalidInput(f"map: {str(chart)!r} is the name of the table, out, too; give another")
     figure = output_file(config, "figure", suffixes=(".png",))
     draws = max(config["draws"], config["samples"], config["redraws"])

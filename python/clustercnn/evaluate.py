@@ -9,9 +9,12 @@ import numpy as np
 
 from clustercnn.cli import run_command
 from clustercnn.errors import InvalidInput
+from clustercnn.labels import LABEL_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from clustercnn.inference import Predictor
 
 __all__ = ["check", "evaluate", "main", "scenes_config"]
 
@@ -50,6 +53,22 @@ def _fields_seed(seed: int) -> int:
     return int(np.random.SeedSequence([seed, 0x6576616C]).generate_state(1, np.uint64)[0] >> np.uint64(1))  # "eval"
 
 
+def _check_answerable(made: Mapping[str, Any], predictor: Predictor) -> None:
+    """Raise for mocks that the network has no answers for; left out of the numbers, they would flatter it."""
+    from clustercnn.physics import Prior
+    from clustercnn.scene.mosaics import SURVEY_SCALE_TOLERANCE
+
+    scale, known = made["survey"]["pixel_scale"], predictor.pixel_scale
+    if abs(scale / known - 1) > SURVEY_SCALE_TOLERANCE:
+        raise InvalidInput(f"survey.pixel_scale: {scale}; the model was trained for {known:g} arcsec")
+    prior = Prior.from_dict(made["prior"])
+    for name, (low, high), (least, most) in zip(LABEL_NAMES, prior.label_bounds, predictor.label_bounds, strict=True):
+        if low < least - 1e-6 or high > most + 1e-6:
+            raise InvalidInput(
+                f"prior.{name}: {list(getattr(prior, name))}; the model's posterior ends at {least:g} and {most:g}"
+            )
+
+
 def evaluate(config: Mapping[str, Any]) -> None:
     """Draw mocks, let the network answer, write ``metrics.json`` and ``figures/``; see ``conf/evaluate.yaml``."""
     check(config)
@@ -64,7 +83,9 @@ def evaluate(config: Mapping[str, Any]) -> None:
     model = model_or_default(config["model"]["path"])
     predictor = Predictor.load(model, device=config["device"], batch=config["batch"], draws=config["draws"])
     tell_default(config["model"]["path"], predictor.artefact)
-    scenes = build_scenes(scenes_config(config, predictor.artefact.metadata))
+    made = scenes_config(config, predictor.artefact.metadata)
+    _check_answerable(made, predictor)
+    scenes = build_scenes(made)
     with progress_bar("mocks", config["n"]) as progress:
         numbers = evaluate_artefact(
             predictor, scenes, n=config["n"], seed=config["seed"], out=out, figures=config["figures"], progress=progress

@@ -55,7 +55,7 @@ def infer(config: Mapping[str, Any]) -> None:
     predictor = Predictor.load(model, device=config["device"], batch=config["batch"], draws=draws, prior=prior)
     tell_default(config["model"]["path"], predictor.artefact)
     check_bands(predictor, config["images"])
-    catalogue = read_catalogue(config["catalogue"], origin=config["origin"], columns=config["columns"])
+    catalogue = read_catalogue(str(config["catalogue"]), origin=config["origin"], columns=config["columns"])
     mosaic = read_images(predictor, config["images"])
     warnings = depth_warnings(predictor, mosaic) + psf_warnings(predictor, mosaic)
     for line in warnings:
@@ -73,7 +73,7 @@ def infer(config: Mapping[str, Any]) -> None:
             progress=progress,
         )
     source = {
-        "catalogue": Path(config["catalogue"]).name,
+        "catalogue": Path(str(config["catalogue"])).name,
         "seed": config["seed"],
         **prior_meta(prior),
         "warnings": warnings,

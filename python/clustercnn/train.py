@@ -35,11 +35,12 @@ def read_config(config: Mapping[str, Any]) -> tuple[RunSettings, EvaluateSetting
     """The settings of a run from the plain configuration of ``conf/train.yaml``.
 
     Raises:
-        InvalidInput: an unknown name or a value of the wrong type or range, in survey and prior too.
+        InvalidInput: an unknown name or a value of the wrong type or range, in survey, prior and scene too.
         DataFileError: the checkpoint to resume from, or the network to start from, is not there.
     """
     from clustercnn.model import ModelSettings, load_checkpoint, read_settings
     from clustercnn.physics import Prior, Survey
+    from clustercnn.scene import check_scene
     from clustercnn.training import RunSettings, TrackerSettings, TrainSettings
 
     run = RunSettings(
@@ -51,7 +52,8 @@ def read_config(config: Mapping[str, Any]) -> tuple[RunSettings, EvaluateSetting
         config=config,
         start=_start(config["start_from"], config["trunk_from"]),
     )
-    Prior.from_dict(config["prior"]).check(Survey.from_dict(config["survey"]).table)
+    survey, prior = Survey.from_dict(config["survey"]), Prior.from_dict(config["prior"])
+    check_scene(config["scene"], survey, prior, size=config["size"])
     if run.resume not in ("auto", "none"):
         load_checkpoint(run.resume)
     return run, read_settings(EvaluateSettings, config["evaluate"], where="evaluate")

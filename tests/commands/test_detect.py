@@ -57,6 +57,11 @@ def test_no_candidates_is_an_empty_table(config, tmp_path):
     ("changes", "message"),
     [
         ({"search": {"stride": 0}}, "search.stride: 0; 1 pixel or more"),
+        ({"search": {"stride": 1000}}, "search.stride: 1000; up to a stamp of 32 pixels is allowed"),
+        ({"search": {"separation": float("nan")}}, "search.separation: nan; 0 pixels or more"),
+        ({"seed": 2**63}, "seed: 9223372036854775808; less than 2\\^63 is allowed"),
+        ({"device": None}, "device: None; auto, cpu, cuda"),
+        ({"device": "mps"}, "device: 'mps'; auto, cpu, cuda"),
         ({"search": {"stride": None}}, "search.stride: None is not a whole number"),
         ({"map": "m.png"}, "map: 'm.png' ends in '.png'; .fits is allowed"),
         ({"map": "m.fits", "out": "m.fits"}, "map: 'm.fits' is the name of the table, out, too"),

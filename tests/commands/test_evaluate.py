@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from clustercnn import Prior, Survey
 from clustercnn.errors import ClusterCNNError
 from clustercnn.evaluate import evaluate, scenes_config
 
@@ -44,6 +45,26 @@ def test_mocks_come_from_the_artefact_unless_told(options):
         ClusterCNNError, match=r"scene: the model does not say which one it was trained with; give scene="
     ):
         scenes_config(options("evaluate"), {**trained, "config": {}})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"prior": {**Prior.load("m83").to_dict(), "a_v": [0.0, 5.0]}},
+            r"prior\.a_v: \[0.0, 5.0\]; .* ends at 0 and 3.5",
+        ),
+        (
+            {"survey": {**Survey.load("m83").to_dict(), "pixel_scale": 0.05}},
+            r"survey\.pixel_scale: 0.05; .* 0.04 arcsec",
+        ),
+    ],
+)
+def test_mocks_that_the_network_cannot_answer_are_refused(inputs, options, tmp_path, changes, message):
+    """Left out of the numbers they would flatter it."""
+    with pytest.raises(ClusterCNNError, match=message):
+        evaluate(options("evaluate", model=inputs.model, out=str(tmp_path / "judged"), **changes))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

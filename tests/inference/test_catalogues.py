@@ -141,6 +141,35 @@ def test_positions_both_ways():
     assert (plain.x[0], plain.ra) == (3.0, None)
 
 
+def test_named_positions_are_taken_whatever_else_there_is(tmp_path):
+    columns = {"ra": RA, "dec": DEC, "px": [40.0, 41.0], "py": [50.0, 51.0]}
+    path = write(tmp_path, "a.csv", columns)
+    found = read_catalogue(path, columns={"x": "px", "y": "py"})
+    assert found.ra is None
+    np.testing.assert_array_equal(found.located(wcs()).x, [40.0, 41.0])
+    assert read_catalogue(path, columns={"ra": "ra", "dec": "dec"}).x is None
+    with pytest.raises(InvalidInput, match=r"columns\.x: px; give columns\.y=\.\.\. too"):
+        read_catalogue(path, columns={"x": "px"})
+    numbers = write(tmp_path, "b.csv", {"1": [3.0], "2": [4.0]})
+    assert read_catalogue(numbers, columns={"x": 1, "y": 2}).x[0] == 3.0
+
+
+def test_rows_without_ra_and_dec_take_their_pixels():
+    sky = wcs()
+    ra, dec = sky.celestial.all_pix2world([10.0, 20.0], [30.0, 40.0], 0)
+    mixed = Catalogue(np.arange(2), np.array([99.0, 20.0]), np.array([99.0, 40.0]), np.array([ra[0], np.nan]), dec)
+    found = mixed.located(sky)
+    # projection and back, in double precision
+    np.testing.assert_allclose([found.x, found.y], [[10.0, 20.0], [30.0, 40.0]], atol=1e-8)
+    np.testing.assert_allclose([found.ra, found.dec], [ra, dec], rtol=1e-12)
+
+
+def test_zipped_files(tmp_path):
+    table = Table({"ra": RA, "dec": DEC})
+    table.write(tmp_path / "a.fits.gz", format="fits")
+    np.testing.assert_allclose(read_catalogue(tmp_path / "a.fits.gz").ra, RA)
+
+
 def test_places_behind_the_sky_have_no_pixels():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -97,6 +97,8 @@ def test_remarks_count_what_needs_a_look():
         "; 2 of them rest on fewer than 100 effective draws, raise draws"
         "; 1 of them do not look like clusters drawn from their posteriors, see ppp"
     )
+    lost = np.array([flag_bit("NO_POSITION"), flag_bit("OUTSIDE_IMAGE"), flag_bit("OUTSIDE_IMAGE")], np.int32)
+    assert remarks(lost) == "; 1 of them have no position; 2 of them lie outside the image"
 
 
 def test_samples_need_a_binary_table(tmp_path):

@@ -50,6 +50,9 @@ def test_scenes_on_images(survey, prior, images):
     [
         ({"kind": "real"}, r"scene.kind: 'real'; synthetic or fits is allowed"),
         ({"feilds": 2}, r"scene.feilds: unknown option .*; did you mean fields\?"),
+        ({"present_fraction": 1.5}, "scene.present_fraction: 1.5; 0 to 1 is allowed"),
+        ({"tolerance": 1.0}, "scene.tolerance: 1.0; 1e-6 to 1e-2 is allowed"),
+        ({"field": {"old_fraction": 2.0}}, "scene.field.old_fraction: 2.0; 0 to 1"),
         ({"fields": 0}, "scene.fields: 0; a whole number of at least 1"),
         ({"field_size": 48}, "scene.field_size: 48; a whole number of at least 64"),
         ({"field": {"a_w": [0, 1]}}, r"scene.field.a_w: unknown option .*; did you mean a_v\?"),

@@ -26,6 +26,7 @@ class FakeScenes:
     fail_at: int | None = None  # scene number from which on drawing raises
     nan_from: int | None = None  # scene number from which on images hold a NaN
     nan_to: int = 2**62
+    present_share: float = 0.7
     prior: SimpleNamespace = field(init=False)
     survey: SimpleNamespace = field(init=False)
 
@@ -62,7 +63,7 @@ class FakeScenes:
             colour = np.array([-1.2 * u[0] - 0.5 * u[2], 0.2 - 0.6 * u[2], 1.0])[: len(self.bands)]
             blob = np.exp(-0.5 * (x**2 + y**2) / width**2) / width**2
             signal = 10 ** (2.0 * u[1] - 1.0 + colour)[:, None, None] * blob
-            present = u[4] < 0.7
+            present = u[4] < self.present_share
             out.images[i] = present * signal + rng.normal(0.0, NOISE, (len(self.bands), self.size, self.size))
             out.present[i] = present
             out.labels[i] = labels if present else np.nan

@@ -17,8 +17,10 @@ fake = importlib.util.module_from_spec(spec); sys.modules["fake_scenes"] = fake;
 from clustercnn.model import ModelSettings
 from clustercnn.training import RunSettings, TrackerSettings, TrainSettings, fit
 model = ModelSettings(stem=4, widths=(8,), depths=(1,), strides=(2,), context=16, hidden=16, bins=24)
-train = TrainSettings(steps=6, batch_size=8, validation_size=16, threads=1, data_threads=1, deterministic=True)
-result = fit(fake.FakeScenes(), RunSettings(model, train, TrackerSettings(mode="disabled")), Path(sys.argv[2]))
+train = TrainSettings(steps=6, batch_size=8, validation_size=16, threads=1, data_threads=1, deterministic=True,
+                      warmup=0.0, freeze_statistics=0.0)
+run = RunSettings(model, train, TrackerSettings(mode="disabled"))
+result = fit(fake.FakeScenes(present_share=1.0), run, Path(sys.argv[2]))
 assert result.finished and result.images == 48
 print("finished", flush=True)
 """
@@ -37,7 +39,10 @@ def test_two_ranks_are_one_run(tmp_path):
     subprocess.run([sys.executable, str(script), str(fake), str(tmp_path / "one")], timeout=120, check=True)
     one, two = (load_checkpoint(tmp_path / name / "checkpoint.pt")["state"] for name in ("one", "two"))
     assert (two["step"], two["images"]) == (6, 48)
-    # the ranks see halves of the same batches; BatchNorm uses each half's own statistics, so the runs drift apart
+    assert all(moments["exp_avg"].any() for moments in two["optimizer"]["state"].values())
+    # with running statistics, and a cluster in every image, the mean of the halves' gradients is the whole's: what is
+    # left are roundings of single precision in sums of another order, of weights below 3; a rank alone is off by 1e-3
     for name, value in one["net"].items():
-        if name.startswith("trunk.stem"):
-            torch.testing.assert_close(value, two["net"][name], atol=0.02, rtol=0.0)
+        torch.testing.assert_close(
+            two["net"][name], value, atol=1e-6, rtol=0.0, msg=lambda text, n=name: f"{n}: {text}"
+        )

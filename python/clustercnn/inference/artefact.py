@@ -99,7 +99,9 @@ def load_artefact(path: str | Path, *, device: str = "auto") -> LoadedArtefact:
     where = _device(device)
     path = pretrained_path(str(path)) if is_pretrained_name(path) else Path(path)
     if not path.is_file():
-        raise DataFileError(f"{path}: no such file; a model.ts as `train` writes it is expected")
+        raise DataFileError(
+            f"{path}: {'a folder' if path.is_dir() else 'no such file'}; a model.ts as `train` writes it is expected"
+        )
     extra = {_EXTRA: ""}
     try:
         with warnings.catch_warnings():
@@ -137,8 +139,10 @@ def _device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-    except RuntimeError as error:
-        raise MissingBackend(f"device: {name!r}; auto, cpu, cuda or cuda:<number> are allowed") from error
+    except (RuntimeError, TypeError):
+        device = None
+    if device is None or device.type not in ("cpu", "cuda"):
+        raise MissingBackend(f"device: {name!r}; auto, cpu, cuda or cuda:<number> are allowed")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise MissingBackend(
             f"device: {name!r} was asked for, {torch.cuda.device_count()} CUDA devices are here; use cpu"

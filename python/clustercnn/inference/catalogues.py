@@ -33,6 +33,7 @@ _FORMATS = {
     ".hdf5": "hdf5",
     ".vot": "votable",
     ".xml": "votable",
+    ".votable": "votable",
 }
 # Names are compared in lower case without "_", "-" and blanks: X_IMAGE, RAJ2000, _RAJ2000 and ra_j2000 all match.
 _SPELLINGS = {
@@ -68,7 +69,9 @@ class Catalogue:
         return cls(np.arange(1, len(x) + 1), x, y)
 
     def located(self, wcs: WCS | None) -> Catalogue:
-        """The same candidates with pixels and, where ``wcs`` is celestial, RA/Dec; RA/Dec of the file come first.
+        """The same candidates with pixels and, where ``wcs`` is celestial, RA/Dec.
+
+        RA/Dec of the file come first; rows without them take its pixels, if it has any.
 
         Raises:
             InvalidInput: the file has RA/Dec only and the images have no celestial WCS.
@@ -86,18 +89,26 @@ class Catalogue:
                 x, y = wcs.celestial.all_world2pix(self.ra, self.dec, 0, quiet=True)
             except (NoConvergence, ValueError) as error:
                 raise InvalidInput(f"catalogue: RA/Dec cannot be turned into pixels of the images, {error}") from error
-            return Catalogue(self.id, np.asarray(x), np.asarray(y), self.ra, self.dec)
-        ra, dec = wcs.celestial.all_pix2world(self.x, self.y, 0)
-        return Catalogue(self.id, self.x, self.y, np.asarray(ra), np.asarray(dec))
+            if self.x is None:
+                return Catalogue(self.id, np.asarray(x), np.asarray(y), self.ra, self.dec)
+            known = np.isfinite(self.ra) & np.isfinite(self.dec)
+            pixels = Catalogue(self.id, np.where(known, x, self.x), np.where(known, y, self.y))
+        else:
+            known, pixels = np.zeros(len(self), bool), self
+        ra, dec = wcs.celestial.all_pix2world(pixels.x, pixels.y, 0)
+        ra, dec = (np.where(known, own, new) for own, new in ((self.ra, ra), (self.dec, dec)))
+        return replace(pixels, ra=ra.astype(np.float64), dec=dec.astype(np.float64))
 
 
 def read_catalogue(path: str | Path, *, origin: int = 0, columns: Mapping[str, str | None] | None = None) -> Catalogue:
     """Candidates from a table file.
 
     Args:
-        path: ECSV, CSV, FITS, HDF5, VOTable by suffix; anything else as the text table that astropy makes of it.
+        path: ECSV, CSV, FITS, HDF5, VOTable by suffix, gzipped ones too; anything else as the text table that astropy
+            makes of it.
         origin: pixel coordinate of the centre of the first pixel in the file, 0 or 1.
         columns: names of the columns to use for ``id``, ``x``, ``y``, ``ra``, ``dec``; None looks for usual spellings.
+            Positions are those of a pair that is named, whatever else the file has.
 
     Raises:
         InvalidInput: ``origin`` or ``columns`` are not what they must be.
@@ -105,7 +116,7 @@ def read_catalogue(path: str | Path, *, origin: int = 0, columns: Mapping[str, s
     """
     if origin not in (0, 1):
         raise InvalidInput(f"origin: {origin!r}; 0 (first pixel centre at 0) or 1 (FITS pixels) are allowed")
-    wanted = {key: name for key, name in (columns or {}).items() if name is not None}
+    wanted = {key: str(name) for key, name in (columns or {}).items() if name is not None}
     unknown = set(wanted) - set(_SPELLINGS)
     if unknown:
         raise InvalidInput(f"columns: {sorted(unknown)}; {', '.join(_SPELLINGS)} are allowed")
@@ -114,8 +125,9 @@ def read_catalogue(path: str | Path, *, origin: int = 0, columns: Mapping[str, s
     if len(table) == 0:
         raise DataFileError(f"{path}: the catalogue has no rows; at least one candidate is expected")
     found = _find_columns(path, table, wanted)
-    x, y = _pixels(path, table, found, origin)
-    ra, dec = _sky(path, table, found)
+    pixels, sky = (_named(pair, wanted, found) for pair in (("x", "y"), ("ra", "dec")))
+    x, y = (None, None) if sky and not pixels else _pixels(path, table, found, origin)
+    ra, dec = (None, None) if pixels and not sky else _sky(path, table, found)
     if x is None and ra is None:
         raise DataFileError(
             f"{path}: no positions found among the columns {', '.join(table.colnames)}; expected ra and dec (degrees, "
@@ -129,8 +141,9 @@ def _read_table(path: Path) -> Table:
     from astropy.table import QTable, Table
 
     if not path.is_file():
-        raise DataFileError(f"{path}: no such file; a catalogue of candidates is expected")
-    kind = _FORMATS.get(path.suffix.lower(), "ascii")
+        reason = "a folder" if path.is_dir() else "no such file"
+        raise DataFileError(f"{path}: {reason}; a catalogue of candidates is expected")
+    kind = _FORMATS.get(Path(path.name.removesuffix(".gz")).suffix.lower(), "ascii")
     try:
         # A QTable would fail on columns whose unit astropy does not know; only ECSV needs it, for sky coordinates
         reader = QTable if kind == "ascii.ecsv" else Table
@@ -170,6 +183,15 @@ def _find_columns(path: Path, table: Table, wanted: Mapping[str, str]) -> dict[s
         if match is not None:
             found[key] = match
     return found
+
+
+def _named(pair: tuple[str, str], wanted: Mapping[str, str], found: Mapping[str, str]) -> bool:
+    """Whether one of a pair of coordinates is named; raises if the other one is not to be found."""
+    named = [key for key in pair if key in wanted]
+    absent = [key for key in pair if key not in found]
+    if named and absent:
+        raise InvalidInput(f"columns.{named[0]}: {wanted[named[0]]}; give columns.{absent[0]}=... too")
+    return bool(named)
 
 
 def _pixels(path: Path, table: Table, found: Mapping[str, str], origin: int) -> tuple[Any, Any]:

@@ -76,6 +76,8 @@ def check_count(value: Any, name: str, *, low: int) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < low:
         raise InvalidInput(f"{name}: {value!r}; a whole number of at least {low} is allowed")
+    if value >= 2**63:
+        raise InvalidInput(f"{name}: {value}; less than 2^63 is allowed")
 
 
 def check_redraws(redraws: int, *, figure: str | None) -> None:

@@ -98,12 +98,16 @@ def prior_meta(prior: NewPrior | None) -> dict[str, Any]:
 
 
 def remarks(flags: NDArray[np.int32]) -> str:
-    """What a command adds to its last line: how many rest on few draws, how many do not look like their answers."""
-    few, unlike = (int(np.count_nonzero(flags & flag_bit(name))) for name in ("FEW_DRAWS", "UNLIKE_REDRAWS"))
-    text = f"; {few} of them rest on fewer than {LEAST_ESS:.0f} effective draws, raise draws" if few else ""
-    return text + (
-        f"; {unlike} of them do not look like clusters drawn from their posteriors, see ppp" if unlike else ""
-    )
+    """What a command adds to its last line: how many have no values, rest on few draws, or do not look like them."""
+    said = {
+        "NO_POSITION": "have no position",
+        "OUTSIDE_IMAGE": "lie outside the image",
+        "UNUSABLE": "lie where too few pixels are valid",
+        "FEW_DRAWS": f"rest on fewer than {LEAST_ESS:.0f} effective draws, raise draws",
+        "UNLIKE_REDRAWS": "do not look like clusters drawn from their posteriors, see ppp",
+    }
+    counts = {text: int(np.count_nonzero(flags & flag_bit(name))) for name, text in said.items()}
+    return "".join(f"; {n} of them {text}" for text, n in counts.items() if n)
 
 
 def results_table(

@@ -53,7 +53,7 @@ class SearchSettings:
             raise InvalidInput(f"search.stride: {self.stride}; 1 pixel or more are allowed")
         if not 0.0 < self.threshold < 1.0:
             raise InvalidInput(f"search.threshold: {self.threshold}; values between 0 and 1 are allowed")
-        if self.separation < 0.0:
+        if not self.separation >= 0.0:
             raise InvalidInput(f"search.separation: {self.separation}; 0 pixels or more are allowed")
         if self.refine < 0:
             raise InvalidInput(f"search.refine: {self.refine}; 0 steps or more are allowed")
@@ -119,13 +119,15 @@ def search(
         progress: called with the number of positions of each finished batch of the map; see ``grid_points``.
 
     Raises:
-        InvalidInput: the mosaic is smaller than a stamp.
+        InvalidInput: the mosaic is smaller than a stamp, or the stride larger.
     """
     settings = settings or SearchSettings()
     if min(mosaic.data.shape[1:]) < predictor.size:
         raise InvalidInput(
             f"images: {mosaic.data.shape[1:]} pixels (y, x); at least one stamp of {predictor.size} is needed"
         )
+    if settings.stride > predictor.size:
+        raise InvalidInput(f"search.stride: {settings.stride}; up to a stamp of {predictor.size} pixels is allowed")
     grid, columns, rows = presence_map(predictor, mosaic, stride=settings.stride, progress=progress)
     peak_y, peak_x = np.nonzero(local_maxima(grid, settings.threshold))
     candidates = Candidates(columns[peak_x], rows[peak_y], grid[peak_y, peak_x].astype(np.float64))

@@ -1,6 +1,7 @@
 """What is in the picture: backgrounds, clusters on them, noise, and how visible the clusters are."""
 
 from clustercnn.scene.build import build_scenes as build_scenes
+from clustercnn.scene.build import check_scene as check_scene
 from clustercnn.scene.build import field_settings as field_settings
 from clustercnn.scene.build import make_scenes as make_scenes
 from clustercnn.scene.compose import SceneBatch as SceneBatch
@@ -37,6 +38,7 @@ __all__ = [
     "Tile",
     "build_scenes",
     "check_room",
+    "check_scene",
     "draw_field",
     "field_settings",
     "fill_mosaic",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from clustercnn.errors import InvalidInput
 from clustercnn.physics import Prior, Survey
+from clustercnn.physics.checks import number
 from clustercnn.render import Renderer, RenderSettings
 from clustercnn.scene.compose import Scenes
 from clustercnn.scene.mosaics import check_band_names, read_mosaics
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from clustercnn.scene.mosaics import Mosaic
 
-__all__ = ["build_scenes", "field_settings", "make_scenes"]
+__all__ = ["build_scenes", "check_scene", "field_settings", "make_scenes"]
 
 _SHARES = ("present_fraction", "confuser_fraction", "edge_fraction", "cosmic_ray_fraction")
 _DRAWING = ("tolerance", "faint_fraction")
@@ -61,21 +62,45 @@ def make_scenes(options: Mapping[str, Any], survey: Survey, prior: Prior, *, siz
         InvalidInput: an unknown option, or a value that is not allowed; names its nearest neighbour.
         DataFileError: an image that cannot be used.
     """
+    check_scene(options, survey, prior, size=size)
+    shares, drawing = ({name: options[name] for name in names if name in options} for names in (_SHARES, _DRAWING))
+    # one thread: batches are drawn by several threads at once, each with its own samples
+    renderer = Renderer(survey, size=size, settings=RenderSettings(threads=1, **drawing))
+    if options["kind"] == "fits":
+        mosaics = [read_mosaics(_given_images(options), survey)]
+    else:
+        mosaics = _synthetic_mosaics(options, survey, seed=seed)
+    return Scenes(survey, prior, renderer, mosaics=mosaics, **shares)
+
+
+def check_scene(options: Mapping[str, Any], survey: Survey, prior: Prior, *, size: int) -> None:
+    """Raise for what is wrong with the options of ``make_scenes``, before anything is read or drawn."""
     kind = options.get("kind")
     if kind not in _KINDS:
         raise InvalidInput(f"scene.kind: {kind!r}; {' or '.join(_KINDS)} is allowed")
     _check_keys(options, (*_COMMON, *_KINDS[kind]), "scene")
     prior.check(survey.table)
+    for name in _SHARES:
+        number(options.get(name, 0.0), f"scene.{name}", low=0.0, high=1.0)
+    for name in _DRAWING:
+        if name in options:
+            _check_drawing(name, options[name])
     if kind == "fits":
-        images = {band: path for band, path in (options.get("images") or {}).items() if path}
-        check_band_names(images, survey.band_names, survey.name, option="scene.images")
-        mosaics = [read_mosaics(images, survey)]
-    else:
-        mosaics = _synthetic_mosaics(options, survey, size=size, seed=seed)
-    shares, drawing = ({name: options[name] for name in names if name in options} for names in (_SHARES, _DRAWING))
-    # one thread: batches are drawn by several threads at once, each with its own samples
-    renderer = Renderer(survey, size=size, settings=RenderSettings(threads=1, **drawing))
-    return Scenes(survey, prior, renderer, mosaics=mosaics, **shares)
+        check_band_names(_given_images(options), survey.band_names, survey.name, option="scene.images")
+        return
+    for name, low in (("fields", 1), ("field_size", max(size, 64))):
+        value = options.get(name, low)
+        if isinstance(value, bool) or not isinstance(value, int) or value < low:
+            raise InvalidInput(f"scene.{name}: {value!r}; a whole number of at least {low} is allowed")
+    field_settings(options.get("field") or {})
+
+
+def _check_drawing(name: str, value: Any) -> None:
+    value = number(value, f"scene.{name}")
+    try:
+        RenderSettings(**{name: value})
+    except InvalidInput as error:
+        raise InvalidInput(f"scene.{error}") from error
 
 
 def field_settings(options: Mapping[str, Any]) -> FieldSettings:
@@ -88,11 +113,12 @@ def field_settings(options: Mapping[str, Any]) -> FieldSettings:
     return FieldSettings(**{k: tuple(v) if isinstance(v, (list, tuple)) else v for k, v in options.items()})
 
 
-def _synthetic_mosaics(options: Mapping[str, Any], survey: Survey, *, size: int, seed: int) -> list[Mosaic]:
+def _given_images(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {band: path for band, path in (options.get("images") or {}).items() if path}
+
+
+def _synthetic_mosaics(options: Mapping[str, Any], survey: Survey, *, seed: int) -> list[Mosaic]:
     count, field_size = options.get("fields", 1), options.get("field_size", 1024)
-    for name, value, low in (("fields", count, 1), ("field_size", field_size, max(size, 64))):
-        if isinstance(value, bool) or not isinstance(value, int) or value < low:
-            raise InvalidInput(f"scene.{name}: {value!r}; a whole number of at least {low} is allowed")
     settings = field_settings(options.get("field") or {})
     draw = partial(synthetic_field, survey, field_size, seed=seed, settings=settings)
     with ThreadPoolExecutor(_FIELDS_AT_ONCE) as pool:

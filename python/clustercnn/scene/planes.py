@@ -60,7 +60,7 @@ def find_plane(path: str | Path, *, filter_name: str) -> Plane:
     Raises:
         DataFileError: no readable FITS file, no image in it, a broken WCS, or the image of another filter.
     """
-    path = Path(path)
+    path = Path(str(path))  # a name of digits comes as a number from a command line
     with _opened(path) as hdus:
         images = [i for i, hdu in enumerate(hdus) if hdu.is_image and hdu.header.get("NAXIS", 0) == 2]
         science = [i for i in images if hdus[i].name.upper() == "SCI"]

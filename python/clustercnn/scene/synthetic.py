@@ -60,16 +60,16 @@ class FieldSettings:
         for name in ("surface_brightness", "a_v"):
             low, high = getattr(self, name)
             if not (np.isfinite([low, high]).all() and low <= high and low >= 0):
-                raise InvalidInput(f"field.{name}: ({low}, {high}); 0 <= low <= high is allowed")
+                raise InvalidInput(f"scene.field.{name}: ({low}, {high}); 0 <= low <= high is allowed")
         for name in ("old_fraction", "grouped"):
             if not 0 <= getattr(self, name) <= 1:
-                raise InvalidInput(f"field.{name}: {getattr(self, name)}; 0 to 1 is allowed")
+                raise InvalidInput(f"scene.field.{name}: {getattr(self, name)}; 0 to 1 is allowed")
         for name in ("foreground", "galaxies"):
             if not getattr(self, name) >= 0:
-                raise InvalidInput(f"field.{name}: {getattr(self, name)}; a value >= 0 is allowed")
+                raise InvalidInput(f"scene.field.{name}: {getattr(self, name)}; a value >= 0 is allowed")
         for name in ("star_snr", "max_stars"):
             if not getattr(self, name) > 0:
-                raise InvalidInput(f"field.{name}: {getattr(self, name)}; a value > 0 is allowed")
+                raise InvalidInput(f"scene.field.{name}: {getattr(self, name)}; a value > 0 is allowed")
 
 
 def synthetic_field(

@@ -111,7 +111,12 @@ class _Run:
 
     def _made_with(self) -> dict[str, Any]:
         kept = ("bands", "size", "label_bounds", "survey", "prior", "model", "seed")
-        values = {k: self.metadata[k] for k in kept} | {"batch_size": self.settings.train.batch_size}
+        start = self.settings.start
+        values = {k: self.metadata[k] for k in kept} | {
+            "batch_size": self.settings.train.batch_size,
+            "scene": (self.settings.config or {}).get("scene"),
+            "start_from": None if start is None else start.made_by.get("sha256"),
+        }
         return json.loads(
             json.dumps(values)
         )  # plain containers and numbers only: the checkpoint is read without pickle

@@ -53,7 +53,7 @@ def card(name: str, metadata: dict, metrics: dict, checksum: str) -> str:
         "",
         "## Limits",
         "",
-        "- Outside the training range answers are the nearest inside it: posteriors at the border are the only sign.",
+        "- Outside the training range answers are the nearest inside it: the flag NEAR_PRIOR_EDGE is the only sign.",
         "- Backgrounds were synthetic discs; crowding, dust and artefacts of real images differ. Compare with clusters",
         "  of known age before relying on absolute probabilities.",
         "- One distance, one IMF, one isochrone set; clusters are round and of a single age.",

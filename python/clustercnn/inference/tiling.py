@@ -30,7 +30,9 @@ class SearchSettings:
 
     Args:
         stride: pixels between neighbouring stamps; the network tolerates centring errors of a few pixels.
-        threshold: presence probability that a candidate needs.
+        threshold: presence probability that a candidate needs. Probabilities hold where clusters are as frequent as in
+            training, half of the stamps or more; in a search they are rare, and 0.5 would admit a candidate every 20
+            pixels.
         separation: pixels; of two candidates nearer than this the more probable one stays.
         refine: steps of halving the stride around each peak.
 
@@ -39,7 +41,7 @@ class SearchSettings:
     """
 
     stride: int = 4
-    threshold: float = 0.5
+    threshold: float = 0.95
     separation: float = 8.0
     refine: int = 2
 

@@ -97,6 +97,12 @@ def test_overrides_and_run_folder(call, tmp_path):
     assert (folder / ".hydra" / "config.yaml").is_file()
 
 
+def test_null_is_hydras_own(call, tmp_path):
+    status, err, [(_, folder)] = call("hydra.output_subdir=null", "hydra.run.dir=out")
+    assert (status, err) == (0, "")
+    assert not (folder / ".hydra").exists()
+
+
 def test_images_take_any_band(call):
     _, _, [(config, _)] = call(
         "scene=fits", "scene.images.F606W=a b.fits", "scene.images.F814W=/x/y=z.fits", check=None

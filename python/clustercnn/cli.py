@@ -241,6 +241,8 @@ def _near(key: str, names: list[str]) -> str:
 
 
 def _check_kind(key: str, value: Any, default: Any) -> None:
+    if value is None and key.startswith("hydra."):  # which has null of its own for "none"
+        return
     if default is None or (isinstance(default, str) and ("${" in default or default == "???")):
         return
     if isinstance(default, bool):

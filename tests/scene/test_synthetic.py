@@ -6,7 +6,7 @@ import pytest
 from clustercnn.errors import InvalidInput
 from clustercnn.physics import Imf, StellarTable
 from clustercnn.scene import FieldSettings, synthetic_field
-from clustercnn.scene.associations import clumped_offsets, group_masses
+from clustercnn.scene.associations import REACH, clumped_offsets, group_masses
 from clustercnn.scene.confusers import COLUMNS, StarPool
 from clustercnn.scene.contaminants import BackgroundGalaxies, ForegroundStars
 from clustercnn.scene.disc import Disc
@@ -137,6 +137,7 @@ def test_groups_are_loose():
     dx, dy = clumped_offsets(rng, 4000, sigma=10.0)
     # half with sigma 10, half in 2 to 5 clumps whose centres scatter by 10 and whose sigma is 5
     assert 6 < np.hypot(dx.std(), dy.std()) / np.sqrt(2) < 15
+    assert max(np.abs(dx).max(), np.abs(dy).max()) <= 10 * REACH
 
 
 def test_groups_have_clumps():

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from clustercnn.errors import DataFileError, InvalidInput
 from clustercnn.model import ModelSettings, load_checkpoint
-from clustercnn.training import RunSettings, TrackerSettings, TrainingDiverged, TrainSettings, fit
+from clustercnn.training import RunSettings, TrackerSettings, TrainingDiverged, TrainSettings, fit, loop
 
 TINY = ModelSettings(stem=4, widths=(8, 8), depths=(1, 1), strides=(2, 2), context=16, hidden=16, bins=24)
 
@@ -55,7 +57,7 @@ class TestRuns:
         assert {"version", "size", "pixel_scale", "survey", "prior", "config"} <= metadata.keys()
         assert (result.steps, result.images, result.skipped) == (12, 96, 0)
         assert 0 <= result.data_wait <= 1
-        assert 0 <= result.validation["auc"] <= 1
+        assert 0 <= result.validation["auc"] <= 1  # not NaN: 12 steps teach too little to ask for more
 
     @pytest.mark.parametrize("data_threads", [1, 2])
     def test_killed_and_resumed_is_bit_for_bit_the_whole_run(self, fake, tmp_path, data_threads):
@@ -119,9 +121,11 @@ class TestRuns:
         with pytest.raises(DataFileError, match="truncated or not a checkpoint"):
             fit(fake.FakeScenes(), settings(steps=6), tmp_path / "b")
 
-    def test_minutes_are_kept(self, fake, tmp_path):
+    def test_minutes_are_kept(self, fake, tmp_path, monkeypatch):
+        ticks = itertools.count()  # the loop looks at its clock once a step: a hundredth of a second each
+        monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: 0.01 * next(ticks)))
         result = fit(fake.FakeScenes(), settings(steps=None, minutes=0.02, deterministic=False, bf16=False), tmp_path)
-        assert result.seconds >= 1.2
+        assert 1.2 <= result.seconds < 1.22
         state = weights(tmp_path)
         assert state["optimizer"]["param_groups"][0]["lr"] < 0.3 * TrainSettings().learning_rate  # annealed
 

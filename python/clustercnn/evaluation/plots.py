@@ -44,7 +44,7 @@ def plot_true_vs_inferred(labels: NDArray[Any], inferred: NDArray[Any], path: Pa
             residual = inferred[:, k] - labels[:, k]
             if len(residual):
                 note(panel, f"bias {bias(residual):+.3f}\nscatter {scatter(residual):.3f}")
-        legend(axes[1, 1], loc="lower right")
+        legend(axes[1, 1], loc="lower right", frameon=True, edgecolor="none")  # it may cover cells
         name = "true $\\log_{10}$ S/N" if len(labels) <= _MANY else "clusters per cell"
         made.colorbar(artist, ax=axes, shrink=0.6, pad=0.02, label=name)
         made.suptitle(f"Posterior medians of {len(labels)} held-out mock clusters", fontsize=10)

@@ -84,20 +84,19 @@ class Catalogue:
             return replace(self, ra=None, dec=None)
         from astropy.wcs import NoConvergence
 
-        if self.ra is not None:
-            try:
-                x, y = wcs.celestial.all_world2pix(self.ra, self.dec, 0, quiet=True)
-            except (NoConvergence, ValueError) as error:
-                raise InvalidInput(f"catalogue: RA/Dec cannot be turned into pixels of the images, {error}") from error
-            if self.x is None:
-                return Catalogue(self.id, np.asarray(x), np.asarray(y), self.ra, self.dec)
-            known = np.isfinite(self.ra) & np.isfinite(self.dec)
-            pixels = Catalogue(self.id, np.where(known, x, self.x), np.where(known, y, self.y))
-        else:
-            known, pixels = np.zeros(len(self), bool), self
-        ra, dec = wcs.celestial.all_pix2world(pixels.x, pixels.y, 0)
-        ra, dec = (np.where(known, own, new) for own, new in ((self.ra, ra), (self.dec, dec)))
-        return replace(pixels, ra=ra.astype(np.float64), dec=dec.astype(np.float64))
+        if self.ra is None:
+            ra, dec = wcs.celestial.all_pix2world(self.x, self.y, 0)
+            return replace(self, ra=np.asarray(ra), dec=np.asarray(dec))
+        try:
+            x, y = wcs.celestial.all_world2pix(self.ra, self.dec, 0, quiet=True)
+        except (NoConvergence, ValueError) as error:
+            raise InvalidInput(f"catalogue: RA/Dec cannot be turned into pixels of the images, {error}") from error
+        if self.x is None:
+            return replace(self, x=np.asarray(x), y=np.asarray(y))
+        lost = ~(np.isfinite(self.ra) & np.isfinite(self.dec))
+        x, y = np.where(lost, self.x, x), np.where(lost, self.y, y)
+        ra, dec = wcs.celestial.all_pix2world(x, y, 0)
+        return Catalogue(self.id, x, y, np.where(lost, ra, self.ra), np.where(lost, dec, self.dec))
 
 
 def read_catalogue(path: str | Path, *, origin: int = 0, columns: Mapping[str, str | None] | None = None) -> Catalogue:

@@ -18,7 +18,14 @@ from clustercnn.model import ClusterNet, ModelSettings, noise_scale, save_artefa
 
 SIZE = 32
 BANDS = ("F336W", "F438W", "F814W")
-SCENE = {"kind": "synthetic", "fields": 1, "field_size": 128, "confuser_fraction": 0.0, "field": {"max_stars": 0.05}}
+SCENE = {
+    "kind": "synthetic",
+    "fields": 1,
+    "field_size": 128,
+    "present_fraction": 0.5,
+    "confuser_fraction": 0.0,
+    "field": {"max_stars": 0.05},
+}
 
 
 def write_network(path, **changes):

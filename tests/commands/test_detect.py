@@ -17,8 +17,8 @@ from clustercnn.inference.options import model_as_path
 
 @pytest.fixture
 def config(inputs, options, tmp_path):
-    # an untrained network sees clusters anywhere
-    search = {"stride": 16, "threshold": 0.01, "separation": 20.0, "refine": 1}
+    # an untrained network sees clusters anywhere, as likely as the prior says
+    search = {"stride": 16, "threshold": 1e-5, "separation": 20.0, "refine": 1}
     files = {"out": str(tmp_path / "c.ecsv"), "map": str(tmp_path / "m.fits")}
     return options("detect", model=inputs.model, images=inputs.images, search=search, **files)
 
@@ -29,6 +29,8 @@ def test_candidates_and_map(config, tmp_path):
     assert len(table) >= 1
     assert table["id"].tolist() == list(range(1, len(table) + 1))
     assert (np.diff(table["presence"]) <= 1e-6).all()
+    assert table.meta["prior"] == {"presence": 0.001}
+    assert table["presence"].max() < 0.01
     apart = np.hypot(*(np.subtract.outer(table[c], table[c]) for c in "xy")) + 1e3 * np.eye(len(table))
     assert apart.min() > 20.0
     with fits.open(tmp_path / "m.fits") as hdus:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from clustercnn.errors import DataFileError, InvalidInput, MissingBackend
-from clustercnn.inference import Posterior, Predictor, flag_names
+from clustercnn.inference import NewPrior, Posterior, Predictor, flag_names
 from clustercnn.inference.posterior import summarise
 from clustercnn.labels import LABEL_NAMES
 
@@ -32,6 +32,31 @@ def test_answers_are_those_of_the_network(predictor):
     np.testing.assert_allclose(np.sqrt(np.diag(answer.covariance[1])), 0.1, rtol=5e-3)
     assert answer.samples.shape == (2, 5, 4)
     assert answer.log_prob is None
+
+
+def test_presence_follows_its_prior(write_toy):
+    """By Bayes' theorem: the odds are multiplied by those of the prior over those of training, and nothing else is."""
+    known = {"config": {"scene": {"present_fraction": 0.6}}}
+    images = stamps(2.0, 10.0)
+    plain, rare = (
+        Predictor.load(write_toy(**known), device="cpu", draws=101, prior=prior)
+        for prior in (None, NewPrior(presence=0.001))
+    )
+    before, after = plain.predict(images), rare.predict(images)
+    odds = np.exp([-1.0, 7.0]) * (0.001 / 0.999) / (0.6 / 0.4)  # the toy's logits are -1 and 7
+    np.testing.assert_allclose(after.presence, odds / (1 + odds), rtol=1e-5)
+    np.testing.assert_array_equal(rare.presence(images), after.presence)
+    np.testing.assert_array_equal(after.median, before.median)
+    assert after.ess is None
+    both = Predictor.load(write_toy(**known), draws=101, prior=NewPrior(presence=0.001, mass_slope=-2.0))
+    np.testing.assert_array_equal(both.predict(images).presence, after.presence)
+    assert both.predict(images).ess is not None
+
+
+@pytest.mark.parametrize("config", [{}, {"scene": {"present_fraction": 1.0}}])
+def test_a_prior_for_presence_needs_training_s(write_toy, config):
+    with pytest.raises(InvalidInput, match=r"prior.presence: 0.01; .*model.ts does not say how frequent clusters were"):
+        Predictor.load(write_toy(config=config), device="cpu", prior=NewPrior(presence=0.01))
 
 
 def test_batch_size_does_not_matter(write_toy):

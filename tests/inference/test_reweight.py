@@ -77,11 +77,15 @@ def test_one_draw_with_all_the_weight():
 
 
 def test_options():
-    assert NewPrior.from_dict(dict.fromkeys(("age_slope", "mass_slope", "size_slope", "a_v_scale"))) is None
+    names = ("age_slope", "mass_slope", "size_slope", "a_v_scale", "presence")
+    assert NewPrior.from_dict(dict.fromkeys(names)) is None
     assert NewPrior.from_dict({"mass_slope": -2}) == NewPrior(mass_slope=-2.0)
     with pytest.raises(InvalidInput, match=r"prior\.a_v_scale: 0.0; a value above 0"):
         NewPrior(a_v_scale=0.0)
     with pytest.raises(InvalidInput, match=r"prior\.mass_slope: 11; -10 to 10 is allowed"):
         NewPrior(mass_slope=11)
+    for value in (0, 1, float("nan")):
+        with pytest.raises(InvalidInput, match=rf"prior\.presence: {value}.*; values between 0 and 1 are allowed"):
+            NewPrior.from_dict({"presence": value})
     with pytest.raises(InvalidInput, match="mass_slop"):
         NewPrior.from_dict({"mass_slop": -2})

@@ -69,11 +69,17 @@ class LoadedArtefact:
         prior = self.metadata.get("prior")
         return self.label_bounds if prior is None else np.array([prior[name] for name in LABEL_NAMES], np.float64)
 
+    @property
+    def present_fraction(self) -> float | None:
+        """Share of training's stamps that had a cluster; None where the file does not say."""
+        share = self.metadata.get("config", {}).get("scene", {}).get("present_fraction")
+        return None if share is None else float(share)
+
     def encode(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Presence probability [n], log10 S/N [n] and the context [n, f] that the posterior hangs on."""
+        """Logit of presence [n], log10 S/N [n] and the context [n, f] that the posterior hangs on."""
         images = images.to(self.device).contiguous(memory_format=torch.channels_last)
         presence_logit, log_snr, context = self.module.encode(images)
-        return torch.sigmoid(presence_logit).float(), log_snr.float(), context
+        return presence_logit.float(), log_snr.float(), context
 
     def sample(self, context: torch.Tensor, k: int, seed: int, first: int) -> torch.Tensor:
         """Draws from the joint posterior [n, k, 4] in the labels' units; row i is a function of (seed, first + i)."""

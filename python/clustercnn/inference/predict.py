@@ -38,7 +38,11 @@ class Predictor:
         batch: images per pass through the network.
         draws: posterior draws behind the median, the quantiles and the covariance. Their Monte-Carlo error is about
             1.3 / sqrt(draws) of the posterior's width for the median.
-        prior: replaces training's prior in all that rests on draws; None keeps it.
+        prior: replaces training's prior: of presence, and of labels in all that rests on draws; None keeps it.
+
+    Raises:
+        InvalidInput: ``batch`` or ``draws`` out of range, or a prior for presence though the file does not say how
+            frequent clusters were in training.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Predictor:
         self.batch = batch
         self.draws = draws
         self.prior = prior
+        self._shift = _shift(prior, artefact)
 
     @classmethod
     def load(
@@ -75,7 +80,7 @@ class Predictor:
 
         Raises:
             DataFileError: the file is missing, or is not an artefact that this version reads.
-            InvalidInput: ``batch`` or ``draws`` out of range.
+            InvalidInput: see the class.
             MissingBackend: a device that is not there.
         """
         return cls(load_artefact(path, device=device), batch=batch, draws=draws, prior=prior)
@@ -153,7 +158,7 @@ class Predictor:
         """
         images = self._images(images)
         parts = [self.artefact.encode(images[k : k + self.batch])[0] for k in range(0, len(images), self.batch)]
-        return torch.cat(parts).cpu().numpy() if parts else np.zeros(0, np.float32)
+        return self._probability(torch.cat(parts)) if parts else np.zeros(0, np.float32)
 
     @torch.inference_mode()
     def log_prob(self, images: ArrayLike, labels: ArrayLike) -> NDArray[np.float32]:
@@ -219,10 +224,10 @@ class Predictor:
     def _one_batch(
         self, images: torch.Tensor, *, samples: int, seed: int, first: int, truth: torch.Tensor | None
     ) -> Posterior:
-        presence, log_snr, context = self.artefact.encode(images)
+        presence_logit, log_snr, context = self.artefact.encode(images)
         draws = self.artefact.sample(context, self.draws, seed, first).cpu().numpy()
         log_prob = rank = ess = None
-        if self.prior is not None:
+        if self.prior is not None and self.prior.of_labels:
             draws, ess = resample(draws, self.prior.log_weights(draws), seed=seed, first=first)
         if truth is not None:
             known = torch.isfinite(truth).all(dim=1)
@@ -232,7 +237,7 @@ class Predictor:
             below = (draws < truth.numpy()[:, None]).sum(axis=1)
             rank = np.where(known.numpy()[:, None], (below + 0.5) / (self.draws + 1), np.nan).astype(np.float32)
         return Posterior(
-            presence=presence.cpu().numpy(),
+            presence=self._probability(presence_logit),
             log_snr=log_snr.cpu().numpy(),
             **summarise(draws),
             samples=draws[:, :samples].copy() if samples else None,
@@ -240,6 +245,9 @@ class Predictor:
             rank=rank,
             ess=ess,
         )
+
+    def _probability(self, logits: torch.Tensor) -> NDArray[np.float32]:
+        return torch.sigmoid(logits + self._shift).cpu().numpy()
 
     def _images(self, images: ArrayLike) -> torch.Tensor:
         tensor = (
@@ -261,6 +269,19 @@ class Predictor:
         if array.shape != (n, len(LABEL_NAMES)):
             raise InvalidInput(f"labels: shape {array.shape}; [{n}, {len(LABEL_NAMES)}] is allowed")
         return torch.from_numpy(array)
+
+
+def _shift(prior: NewPrior | None, artefact: LoadedArtefact) -> float:
+    """What the prior adds to the logit of presence."""
+    if prior is None or prior.presence is None:
+        return 0.0
+    trained = artefact.present_fraction
+    if trained is None or not 0 < trained < 1:
+        raise InvalidInput(
+            f"prior.presence: {prior.presence}; {artefact.path} does not say how frequent clusters were in training "
+            f"(present_fraction {trained}), so only null is allowed"
+        )
+    return prior.log_odds(trained)
 
 
 def _blank(answer: Posterior, empty: NDArray[np.bool_]) -> Posterior:

@@ -1,7 +1,9 @@
-"""Other priors than training's: posterior draws weighted anew, without another pass of the network.
+"""Other priors than training's: posterior draws weighted anew, presence shifted, without another pass of the network.
 
 A posterior under the prior p' is that under p times p' / p. Training's prior is uniform in each label, so that the
 weight of a draw is the density of the new prior there (importance sampling; Owen 2013, Monte Carlo theory, chapter 9).
+The odds of a cluster's presence are those of the prior times what the image says, so that other prior odds multiply
+them (Saerens, Latinne & Decaestecker 2002, Neural Computation 14, 21).
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import logit
 
 from clustercnn.errors import InvalidInput
 from clustercnn.labels import LABEL_NAMES
@@ -35,6 +38,9 @@ class NewPrior:
         age_slope, mass_slope, size_slope: dN/dx ~ x^slope of age, mass and half-light radius themselves; -1 is uniform
             in the logarithm, as training has it.
         a_v_scale: A_V is exponential with this mean, mag.
+        presence: share of the positions asked about that hold a cluster. In training half of the stamps or more do. A
+            cluster counts where the stamp's centre is off by no more than in training, 2 pixels in either direction: N
+            clusters on an image hold 16 N of its pixels.
 
     Raises:
         InvalidInput: a value out of range.
@@ -44,6 +50,7 @@ class NewPrior:
     mass_slope: float | None = None
     size_slope: float | None = None
     a_v_scale: float | None = None
+    presence: float | None = None
 
     def __post_init__(self) -> None:
         for name in _SLOPES:
@@ -52,12 +59,23 @@ class NewPrior:
                 raise InvalidInput(f"prior.{name}: {value}; -10 to 10 is allowed")
         if self.a_v_scale is not None and not self.a_v_scale > 0:
             raise InvalidInput(f"prior.a_v_scale: {self.a_v_scale}; a value above 0 is allowed")
+        if self.presence is not None and not 0 < self.presence < 1:
+            raise InvalidInput(f"prior.presence: {self.presence}; values between 0 and 1 are allowed")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> NewPrior | None:
         """From a command's options; None if nothing is replaced."""
         prior = read_settings(cls, values, where="prior")
         return prior if any(v is not None for v in asdict(prior).values()) else None
+
+    @property
+    def of_labels(self) -> bool:
+        """Whether draws have to be weighted."""
+        return any(v is not None for name, v in asdict(self).items() if name != "presence")
+
+    def log_odds(self, trained: float) -> float:
+        """What to add to the logit of presence, if the share ``trained`` of training's stamps had a cluster."""
+        return 0.0 if self.presence is None else float(logit(self.presence) - logit(trained))
 
     def log_weights(self, draws: NDArray[Any]) -> NDArray[np.float64]:
         """Log of the new density over the old one, up to a constant, of draws [..., 4]: [...]."""

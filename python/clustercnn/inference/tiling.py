@@ -30,9 +30,9 @@ class SearchSettings:
 
     Args:
         stride: pixels between neighbouring stamps; the network tolerates centring errors of a few pixels.
-        threshold: presence probability that a candidate needs. Probabilities hold where clusters are as frequent as in
-            training, half of the stamps or more; in a search they are rare, and 0.5 would admit a candidate every 20
-            pixels.
+        threshold: presence probability that a candidate needs. Probabilities hold where clusters are as frequent as the
+            predictor's prior says. The default is for a predictor without one, to which half of all places or more
+            hold a cluster; ``detect`` has a prior for presence, and 0.05.
         separation: pixels; of two candidates nearer than this the more probable one stays.
         refine: steps of halving the stride around each peak.
 

@@ -39,6 +39,8 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "stem of 32": ("model.stem=32",),
     "stamps of 32 pixels": ("size=32",),
     "stamps of 96 pixels": ("size=96",),
+    "softening 0.3": ("model.softening=0.3",),
+    "softening 100": ("model.softening=100.0",),
     "24 bins": ("model.bins=24",),
     "64 bins": ("model.bins=64",),
     "wide heads": ("model.context=256", "model.hidden=128"),

@@ -60,5 +60,7 @@ def test_unknown_parts_are_refused():
         ModelSettings(trunk="vit")
     with pytest.raises(InvalidInput, match=r"model.photometry: 'psf'; centred or catalogue is allowed"):
         ModelSettings(photometry="psf")
+    with pytest.raises(InvalidInput, match=r"model.softening: 0.0; a number above 0 is allowed"):
+        ModelSettings(softening=0.0)
     with pytest.raises(InvalidInput, match=r"model.layers: \(\); one width or more"):
         ModelSettings(layers=())

@@ -32,7 +32,7 @@ class ClusterNet(nn.Module):
 
     Args:
         settings: trunk, widths and depths.
-        scale: e-/s of each band where the stretch becomes logarithmic, [band].
+        scale: the noise of each band, [band] e-/s: the unit of the images' stretch.
         bounds: low and high end of each label in its unit, [4, 2]; the posterior has no mass outside.
         size: pixels along a side of the images.
 
@@ -50,7 +50,7 @@ class ClusterNet(nn.Module):
             raise InvalidInput(f"bounds: {bounds.tolist()}; a [4, 2] array of low < high is allowed")
         self.bands = int(scale.size)
         self.size = size
-        self.stretch = Stretch(scale)
+        self.stretch = Stretch(scale, settings.softening)
         self.blind = settings.trunk == "none"
         self.trunk = nn.Identity() if self.blind else ResNet(self.bands, size, settings)
         photometry = Photometry if settings.photometry == "centred" else Apertures

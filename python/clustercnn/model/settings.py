@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import types
 import typing
 from dataclasses import MISSING, asdict, dataclass, fields
@@ -81,6 +82,7 @@ class ModelSettings:
         photometry: "centred" measures fluxes, growth and structure about the object's own centre; "catalogue" what
             catalogues have: three apertures.
         layers: widths of the layers that read the photometry.
+        softening: noise sigmas per pixel where the stretch of the trunk's images turns from linear to logarithmic.
         stem: channels of the first convolution, at full resolution.
         widths: channels of each stage.
         depths: residual blocks of each stage.
@@ -94,6 +96,7 @@ class ModelSettings:
     trunk: str = "resnet"
     photometry: str = "centred"
     layers: tuple[int, ...] = (256, 256, 256)
+    softening: float = 1.0
     stem: int = 16
     widths: tuple[int, ...] = (32, 64, 128, 192)
     depths: tuple[int, ...] = (1, 1, 1, 1)
@@ -108,6 +111,8 @@ class ModelSettings:
                 raise InvalidInput(f"model.{key}: {getattr(self, key)!r}; {' or '.join(allowed)} is allowed")
         if not self.layers or min(self.layers) < 1:
             raise InvalidInput(f"model.layers: {self.layers}; one width or more, each of at least 1, is allowed")
+        if not (math.isfinite(self.softening) and self.softening > 0):
+            raise InvalidInput(f"model.softening: {self.softening}; a number above 0 is allowed")
         if not len(self.widths) == len(self.depths) == len(self.strides) > 0:
             raise InvalidInput(
                 f"model: widths {self.widths}, depths {self.depths}, strides {self.strides}; "

@@ -28,16 +28,18 @@ def noise_scale(survey: Survey) -> NDArray[np.float64]:
 
 
 class Stretch(nn.Module):
-    """asinh(x / scale) / 2 per band: linear in the noise, logarithmic in bright stars; fixed, never per image.
+    """asinh(x / softening) / 2, x in units of the noise: linear there, logarithmic in stars; fixed, never per image.
 
     A normalisation by each image's own brightness would throw the mass away.
 
     Args:
-        scale: e-/s of each band where the stretch turns from linear to logarithmic, [band], all > 0.
+        scale: the noise of each band, [band] e-/s, all > 0.
+        softening: where the stretch turns from linear to logarithmic, in units of the noise, > 0.
     """
 
-    def __init__(self, scale: NDArray[np.float64]) -> None:
+    def __init__(self, scale: NDArray[np.float64], softening: float = 1.0) -> None:
         super().__init__()
+        self.softening = softening
         self.register_buffer("inverse_scale", torch.as_tensor(1.0 / scale, dtype=torch.float32).view(1, -1, 1, 1))
 
     def linear(self, images: Tensor) -> Tensor:
@@ -46,4 +48,4 @@ class Stretch(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Stretched images, [n, band, y, x], from e-/s."""
-        return torch.asinh(self.linear(images)) * 0.5
+        return torch.asinh(self.linear(images) / self.softening) * 0.5

@@ -27,6 +27,8 @@ def check(config: Mapping[str, Any]) -> None:
     check_given(config["out"], "out", "out=folder")
     for name, low in (("n", 1), ("seed", 0), ("batch", 1), ("draws", 2)):
         check_count(config[name], name, low=low)
+    if config["fields"] is not None:
+        check_count(config["fields"], "fields", low=1)
 
 
 def scenes_config(config: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,7 +37,8 @@ def scenes_config(config: Mapping[str, Any], metadata: Mapping[str, Any]) -> dic
     Synthetic fields are drawn from a stream of the seed of their own: they too are none that training saw.
 
     Raises:
-        InvalidInput: the artefact does not say what it was trained on, and the command line does not either.
+        InvalidInput: the artefact does not say what it was trained on, and the command line does not either; or a
+            number of fields for backgrounds that are images.
     """
     trained = {**metadata.get("config", {}), "survey": metadata["survey"]}
     if "prior" in metadata:
@@ -45,6 +48,10 @@ def scenes_config(config: Mapping[str, Any], metadata: Mapping[str, Any]) -> dic
         made[group] = config.get(group) or trained.get(group)
         if made[group] is None:
             raise InvalidInput(f"{group}: the model does not say which one it was trained with; give {group}=...")
+    if (count := config.get("fields")) is not None:
+        if (kind := made["scene"].get("kind")) != "synthetic":
+            raise InvalidInput(f"fields: {count}; a scene of kind {kind!r} has its own, so only null is allowed")
+        made["scene"] = {**made["scene"], "fields": count}
     return made
 
 

@@ -41,6 +41,10 @@ def test_mocks_come_from_the_artefact_unless_told(options):
     told = scenes_config(options("evaluate", seed=5, scene={"kind": "fits"}), trained)
     assert told["scene"] == {"kind": "fits"}
     assert told["seed"] != config["seed"]
+    more = scenes_config(options("evaluate", fields=7), trained)
+    assert more["scene"] == {"kind": "synthetic", "fields": 7}
+    with pytest.raises(ClusterCNNError, match=r"fields: 7; a scene of kind 'fits' has its own"):
+        scenes_config(options("evaluate", fields=7, scene={"kind": "fits"}), trained)
     with pytest.raises(
         ClusterCNNError, match=r"scene: the model does not say which one it was trained with; give scene="
     ):
@@ -72,6 +76,7 @@ def test_mocks_that_the_network_cannot_answer_are_refused(inputs, options, tmp_p
     [
         ({"out": None}, "out: missing"),
         ({"n": 0}, "n: 0; a whole number of at least 1"),
+        ({"fields": 0}, "fields: 0; a whole number of at least 1"),
         ({"seed": -1}, "seed: -1; a whole number of at least 0"),
         ({"model": "none.ts"}, "none.ts: no such file"),
         ({"out": "/dev/null/judged"}, "out: '/dev/null/judged' cannot be made, as '/dev/null' is no folder"),

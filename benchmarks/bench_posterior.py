@@ -2,10 +2,11 @@
 
 python benchmarks/bench_posterior.py [--quick] [--model run/model.ts] [--mocks 40000] [--seeds 2] [--json FILE]
 
-Features are those that a trained network's heads read, of mocks with a cluster; without ``--model`` the numbers that
-the photometry beside the trunk measures, of which nothing is learned. Both densities train anew on the same batches and
-keep the weights that are best on a tenth of the mocks; the loss is that on another fifth. Losses are in nats on the
-unit cube of the labels' range: 0 is the prior.
+Features are those that a trained network's heads read, of mocks with a cluster on fields it was not trained on; without
+``--model`` the numbers that the photometry beside the trunk measures, of which nothing is learned. Both densities train
+anew on the same batches and keep the weights that are best on a tenth of the mocks; the loss is that on another fifth,
+where the network's own head is judged too, as it is. Losses are in nats on the unit cube of the labels' range: 0 is
+uniform.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ from bench_helpers import describe, machine, markdown, significant, versions, wr
 from bench_scenes import build
 from torch import Tensor, nn
 
+from clustercnn.evaluate import scenes_config
 from clustercnn.inference import Predictor
 from clustercnn.model import ModelSettings, noise_scale
 from clustercnn.model.photometry import Photometry
 from clustercnn.model.posterior import BinnedPosterior
 from clustercnn.model.stretch import Stretch
+from clustercnn.scene import Scenes, build_scenes
 
 HIDDEN, BINS, BATCH, RATE = 64, 32, 256, 2e-3
 DRAWS = 1000
@@ -36,11 +39,15 @@ DRAWS = 1000
 
 @dataclass
 class Data:
-    """Standardised features [n, feature] and labels on the unit cube [n, 4], in three parts."""
+    """Standardised features [n, feature] and labels on the unit cube [n, 4], in three parts.
+
+    ``own`` are the losses of the network's own head on the test part, where there is a network.
+    """
 
     train: tuple[Tensor, Tensor]
     choose: tuple[Tensor, Tensor]
     test: tuple[Tensor, Tensor]
+    own: Tensor | None
 
 
 class Binned(nn.Module):
@@ -83,27 +90,40 @@ class Spline(nn.Module):
 
 
 @torch.no_grad()
-def features_of(model: Path | None, mocks: int, *, quick: bool) -> Data:
+def features_of(model: str | None, mocks: int, *, quick: bool) -> Data:
     """Features and labels of mocks with a cluster."""
-    scenes = build(quick=quick)
-    predictor = Predictor.load(model, device="cpu") if model else None
+    network = Predictor.load(model, device="cpu").artefact if model else None
+    scenes = scenes_of(network.metadata, quick=quick) if network else build(quick=quick)
     stretch = Stretch(noise_scale(scenes.survey))
     photometry = Photometry(len(scenes.bands), scenes.size, ModelSettings())
-    low, high = torch.as_tensor(scenes.prior.label_bounds, dtype=torch.float32).T
+    bounds = network.label_bounds if network else scenes.prior.label_bounds
+    low, high = torch.as_tensor(bounds, dtype=torch.float32).T
     found, first = [], 0
     while sum(len(u) for _, u in found) < mocks:
         batch, first = scenes.batch(first, BATCH, seed=2), first + BATCH
         there = batch.present > 0.5
         images = torch.from_numpy(batch.images[there])
-        features = predictor.artefact.encode(images)[2] if predictor else photometry.measure(stretch.linear(images))
+        features = network.encode(images)[2] if network else photometry.measure(stretch.linear(images))
         found.append((features, (torch.from_numpy(batch.labels[there]) - low) / (high - low)))
     x, u = (torch.cat(part) for part in zip(*found, strict=True))
     inside = ((u >= 0) & (u <= 1)).all(dim=1)
     x, u = x[inside], u[inside]
-    spread, tenth = x.std(dim=0), len(x) // 10
+    tenth = len(x) // 10
+    train, choose, test = slice(3 * tenth, None), slice(tenth), slice(tenth, 3 * tenth)
+    own = None
+    if network:
+        own = -network.log_prob(x[test], low + u[test] * (high - low)) - torch.log(high - low).sum()
+    spread = x.std(dim=0)
     x = (x - x.mean(dim=0))[:, spread > 0] / spread[spread > 0]
-    parts = (slice(3 * tenth, None), slice(tenth), slice(tenth, 3 * tenth))
-    return Data(*((x[part], u[part]) for part in parts))
+    return Data(*((x[part], u[part]) for part in (train, choose, test)), own)
+
+
+def scenes_of(metadata: dict, *, quick: bool) -> Scenes:
+    """Mocks as a network was trained on, on fields of their own."""
+    config = scenes_config({"seed": 2}, metadata)
+    if quick:
+        config["scene"] = {**config["scene"], "fields": 1, "field_size": 256}
+    return build_scenes(config)
 
 
 def fit(density: nn.Module, data: Data, *, steps: int, seed: int) -> nn.Module:
@@ -160,12 +180,18 @@ def measure(kind: type, data: Data, *, steps: int, seeds: int, objects: int) -> 
     return row, mean
 
 
+def difference(losses: Tensor, first: Tensor) -> dict[str, float]:
+    """How much the losses [n] are above the first's on the same mocks, and the error of that."""
+    above = losses - first
+    return {"above": float(above.mean()), "above_error": float(above.std()) / math.sqrt(len(above))}
+
+
 def table(rows: list[dict]) -> str:
     """The rows in Markdown."""
     lines = []
     for row in rows:
         above = f"{row['above']:+.3f} ± {row['above_error']:.3f}" if "above" in row else "–"
-        numbers = (significant(row[k]) if k in row else row["note"] for k in ("weights", "train_s", "draw_s"))
+        numbers = (significant(row[k]) if k in row else row.get("note", "–") for k in ("weights", "train_s", "draw_s"))
         lines.append((row["what"], f"{row['nll']:.3f}" if "nll" in row else row["note"], above, *numbers))
     return markdown(("density", "loss, nats", "above the first", "weights", "training, s", "drawing, s"), lines)
 
@@ -174,7 +200,7 @@ def main() -> None:
     """Run the bench."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a look, not a measurement")
-    parser.add_argument("--model", type=Path, help="the network whose features are used")
+    parser.add_argument("--model", help="the network whose features are used; pretrained-m83 comes with the package")
     parser.add_argument("--mocks", type=int, default=40_000, help="with a cluster")
     parser.add_argument("--steps", type=int, default=4000, help="of each training")
     parser.add_argument("--seeds", type=int, default=2, help="trainings of each")
@@ -189,12 +215,13 @@ def main() -> None:
     data = features_of(given.model, mocks, quick=given.quick)
     row, mine = measure(Binned, data, **how)
     rows = [row]
+    if data.own is not None:
+        rows.append({"what": "the network's own head", "nll": float(data.own.mean()), **difference(data.own, mine)})
     if importlib.util.find_spec("zuko") is None:
         rows.append({"what": Spline.name, "note": "not installed"})
     else:
         row, theirs = measure(Spline, data, **how)
-        above = theirs - mine
-        rows.append(row | {"above": float(above.mean()), "above_error": float(above.std()) / math.sqrt(len(above))})
+        rows.append(row | difference(theirs, mine))
     print(f"\n{DRAWS:,} draws for each of {how['objects']:,} objects\n\n{table(rows)}")
     if given.json:
         write_json(given.json, head | {"rows": rows})

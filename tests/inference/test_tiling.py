@@ -12,12 +12,12 @@ from clustercnn.inference import Candidates, SearchSettings, presence_map, searc
 from clustercnn.inference.tiling import grid_points, local_maxima, thin, write_map
 
 
-def mosaic(*places, size=96):
-    """Blobs of S/N 20 at (x, y), sigma 3 pixels, in the toy network's first band."""
+def mosaic(*places, size=96, snr=20):
+    """Blobs at (x, y), sigma 3 pixels, in the toy network's first band."""
     y, x = np.mgrid[0:size, 0:size]
     data = np.zeros((2, size, size), np.float32)
     for px, py in places:
-        data[0] += 20 * np.exp(-0.5 * ((x - px) ** 2 + (y - py) ** 2) / 9)
+        data[0] += snr * np.exp(-0.5 * ((x - px) ** 2 + (y - py) ** 2) / 9)
     return SimpleNamespace(data=data, valid=np.ones((size, size), bool), wcs=None)
 
 
@@ -30,6 +30,19 @@ def test_search_finds_what_is_there(predictor):
         assert np.hypot(found.x - x, found.y - y).min() <= np.sqrt(0.5) + 1e-6
     assert grid.shape == (24, 24)
     assert (np.diff(found.presence) <= 0).all()
+
+
+def test_between_points_of_the_grid(predictor):
+    """A place that is probable enough counts, though none of the grid's is."""
+    _, columns, rows = presence_map(predictor, mosaic(), stride=4)
+    x, y = columns[8] + 2, rows[5] + 2
+    images = mosaic((x, y), snr=5)
+    found, grid = search(predictor, images, SearchSettings(threshold=0.7, refine=2))
+    assert np.nanmax(grid) < 0.7
+    assert (found.x.tolist(), found.y.tolist()) == ([x], [y])
+    assert found.presence[0] >= 0.7
+    assert len(search(predictor, images, SearchSettings(threshold=0.7, refine=0))[0]) == 0
+    assert len(search(predictor, images, SearchSettings(threshold=0.9, refine=2))[0]) == 0
 
 
 def test_nothing_in_an_empty_image(predictor):

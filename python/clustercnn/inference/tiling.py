@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Candidates", "SearchSettings", "grid_points", "presence_map", "search", "write_map"]
 
+_MARGIN = 10.0  # odds at a cluster's best place over those at the nearest point of the grid, at most
+
 
 @dataclass(frozen=True)
 class SearchSettings:
@@ -111,8 +113,8 @@ def search(
 ) -> tuple[Candidates, NDArray[np.float32]]:
     """Candidates of a mosaic, and the presence map [gy, gx] they come from.
 
-    Peaks of the map above the threshold are moved to the best of their neighbours in steps of half, a quarter, ... of
-    the stride, and thinned to the wanted separation.
+    Peaks of the map, of a tenth of the threshold's odds or more, are moved to the best of their neighbours in steps of
+    half, a quarter, ... of the stride; those that then pass the threshold are thinned to the wanted separation.
 
     Args:
         predictor: the network.
@@ -131,7 +133,8 @@ def search(
     if settings.stride > predictor.size:
         raise InvalidInput(f"search.stride: {settings.stride}; up to a stamp of {predictor.size} pixels is allowed")
     grid, columns, rows = presence_map(predictor, mosaic, stride=settings.stride, progress=progress)
-    peak_y, peak_x = np.nonzero(local_maxima(grid, settings.threshold))
+    least = settings.threshold / (settings.threshold + _MARGIN * (1.0 - settings.threshold))
+    peak_y, peak_x = np.nonzero(local_maxima(grid, least if settings.refine else settings.threshold))
     candidates = Candidates(columns[peak_x], rows[peak_y], grid[peak_y, peak_x].astype(np.float64))
     step = settings.stride / 2
     for _ in range(settings.refine):
@@ -139,7 +142,7 @@ def search(
             break
         candidates = _climb(predictor, mosaic, candidates, step)
         step /= 2
-    return thin(candidates, settings.separation), grid
+    return thin(candidates[candidates.presence >= settings.threshold], settings.separation), grid
 
 
 def grid_points(shape: tuple[int, int], stride: int, size: int) -> int:

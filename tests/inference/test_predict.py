@@ -21,6 +21,7 @@ def stamps(*peaks):
 
 def test_answers_are_those_of_the_network(predictor):
     answer = predictor.predict(stamps(2.0, 10.0), samples=5)
+    # single precision: a logit of 7 is held to 4e-7, and so are its odds; logarithm and sigmoid add as much again
     np.testing.assert_allclose(answer.presence, 1 / (1 + np.exp([1.0, -7.0])), rtol=1e-5)
     np.testing.assert_allclose(answer.log_snr, np.log10([2.0, 10.0]), rtol=1e-5)
     centre = np.array([8.0, 4.0, 2.0, 0.0]) + 0.1
@@ -44,6 +45,7 @@ def test_presence_follows_its_prior(write_toy):
     )
     before, after = plain.predict(images), rare.predict(images)
     odds = np.exp([-1.0, 7.0]) * (0.001 / 0.999) / (0.6 / 0.4)  # the toy's logits are -1 and 7
+    # single precision holds logits of up to 8 to 5e-7, and so the odds
     np.testing.assert_allclose(after.presence, odds / (1 + odds), rtol=1e-5)
     np.testing.assert_array_equal(rare.presence(images), after.presence)
     np.testing.assert_array_equal(after.median, before.median)

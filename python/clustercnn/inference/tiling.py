@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Candidates", "SearchSettings", "grid_points", "presence_map", "search", "write_map"]
 
-_MARGIN = 10.0  # odds at a cluster's best place over those at the nearest point of the grid, at most
+_MARGIN = 10.0  # peaks of the grid whose odds fall short of the threshold's by less are followed to their best place
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def search(
         raise InvalidInput(f"search.stride: {settings.stride}; up to a stamp of {predictor.size} pixels is allowed")
     grid, columns, rows = presence_map(predictor, mosaic, stride=settings.stride, progress=progress)
     least = settings.threshold / (settings.threshold + _MARGIN * (1.0 - settings.threshold))
-    peak_y, peak_x = np.nonzero(local_maxima(grid, least if settings.refine else settings.threshold))
+    peak_y, peak_x = np.nonzero(local_maxima(grid, least))
     candidates = Candidates(columns[peak_x], rows[peak_y], grid[peak_y, peak_x].astype(np.float64))
     step = settings.stride / 2
     for _ in range(settings.refine):

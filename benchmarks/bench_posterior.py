@@ -47,7 +47,7 @@ class Data:
     train: tuple[Tensor, Tensor]
     choose: tuple[Tensor, Tensor]
     test: tuple[Tensor, Tensor]
-    own: Tensor | None
+    own: Tensor | None = None
 
 
 class Binned(nn.Module):

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import importlib
 import importlib.resources
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +16,7 @@ from clustercnn.errors import DataFileError
 from clustercnn.train import read_config
 
 CONF = Path(str(importlib.resources.files("clustercnn") / "conf"))
+README = (Path(__file__).parents[1] / "README.md").read_text().replace("\\\n", " ")
 
 
 @pytest.fixture
@@ -101,6 +105,26 @@ def test_null_is_hydras_own(call, tmp_path):
     status, err, [(_, folder)] = call("hydra.output_subdir=null", "hydra.run.dir=out")
     assert (status, err) == (0, "")
     assert not (folder / ".hydra").exists()
+
+
+def test_null_again_where_an_experiment_gave_a_number(call):
+    _, err, [(config, _)] = call("experiment=best", "train.steps=null", "train.minutes=3")
+    assert (err, config.train.steps, config.train.minutes) == ("", None, 3)
+    status, err, _ = call("experiment=best", "train.batch_size=null")
+    assert (status, err) == (2, "error: train.batch_size: None is not a whole number\n")
+
+
+@pytest.mark.parametrize("text", re.findall(r"python -m clustercnn\.(\w+ [^`\n]*)", README))
+def test_readme_commands_are_understood(monkeypatch, tmp_path, text):
+    # many take hours, and nobody runs those; "[...]" and "..." stand for more of the like
+    name, *arguments = (word for word in shlex.split(text) if word != "...")
+    seen = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [name, *arguments])
+    module = importlib.import_module(f"clustercnn.{name}")
+    monkeypatch.setattr(module, "run_command", lambda config_name, *_, **__: run_command(config_name, seen.append))
+    module.main()
+    assert len(seen) == 1
 
 
 def test_images_take_any_band(call):

@@ -105,13 +105,13 @@ def _check_command_line(folder: str, config_name: str, check: Callable[[Options]
         with initialize_config_dir(folder, version_base="1.3"):
             base = compose(config_name, [_first(o) for o in chosen], return_hydra_config=True)
             plain = OmegaConf.to_container(base, resolve=False)
-            _check_experiment(
-                plain, compose(config_name, [_first(o) for o in chosen if o.key_or_group != "experiment"])
-            )
+            others = [_first(o) for o in chosen if o.key_or_group != "experiment"]
+            known = OmegaConf.to_container(compose(config_name, others), resolve=False)
+            _check_experiment(plain, known)
             for text, override in overrides.items():
                 if override.is_sweep_override() and not given.multirun:
                     raise InvalidInput(f"{text}: several values need --multirun (-m)")
-                texts[text] = _checked(override, texts[text], plain, groups)
+                texts[text] = _checked(override, texts[text], groups, plain, known)
             whole = [_first(_parse(new)) for new in texts.values()]
             # the hydra node has values that exist only in a run
             final = OmegaConf.to_container(compose(config_name, whole), resolve=True)
@@ -187,8 +187,14 @@ def _check_experiment(plain: Mapping[str, Any], known: Mapping[str, Any]) -> Non
             raise InvalidInput(f"experiment: {key}: no such option; {_near(str(key), [str(k) for k in known])}")
 
 
-def _checked(override: Override, text: str, plain: dict[str, Any], groups: dict[str, list[str]]) -> str:
-    """The text of an override that Hydra will take; raises when the name is unknown or the value of the wrong kind."""
+def _checked(
+    override: Override, text: str, groups: dict[str, list[str]], plain: dict[str, Any], known: dict[str, Any]
+) -> str:
+    """The text of an override that Hydra will take; raises when the name is unknown or the value of the wrong kind.
+
+    Names are those of ``plain``; kinds those of ``known``, the same without an experiment: what is null there may be
+    null again, though the experiment gave it a number.
+    """
     key = override.key_or_group
     if (
         key in groups
@@ -204,8 +210,9 @@ def _checked(override: Override, text: str, plain: dict[str, Any], groups: dict[
         names = [name for name in _names(plain) if name.startswith("hydra.") == key.startswith("hydra.")]
         raise InvalidInput(f"{key}: no such option; {_near(key, list(dict.fromkeys([*names, *groups])))}")
     values = override.sweep_iterator() if override.is_sweep_override() else [override.value()]
+    default = _at(known, key)
     for value in values:
-        _check_kind(key, value, _at(plain, key))
+        _check_kind(key, value, _at(plain, key) if default is _ABSENT else default)
     return text
 
 

@@ -54,9 +54,9 @@ def test_script_equals_eager(net, images):
 def test_density_in_physical_units(net):
     # raw numbers of zero but for the base's width, which is as wide as it gets: the uniform density, 1 / volume
     net = make()
-    for conditional in net.posterior.conditionals:
-        torch.nn.init.zeros_(conditional.out.weight)
-        conditional.out.bias.data[1] = 10.0
+    for factor in net.posterior.factors:
+        torch.nn.init.zeros_(factor.out.weight)
+        factor.out.bias.data[1] = 10.0
     volume = np.prod([high - low for low, high in BOUNDS])
     labels = torch.tensor([[7.0, 3.0, 1.0, -1.0], [9.99, 5.49, 2.99, -0.31]])
     density = net.log_prob(torch.zeros(2, 16), labels).detach().exp()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
-from clustercnn.model.posterior import BinnedPosterior, factor
+from clustercnn.model.posterior import BinnedPosterior
 
 
 @pytest.fixture
@@ -15,8 +15,8 @@ def posterior():
     """A density with strong structure: large random weights."""
     torch.manual_seed(0)
     module = BinnedPosterior(8, hidden=16, bins=24).double().requires_grad_(requires_grad=False)
-    for conditional in module.conditionals:
-        conditional.out.weight.mul_(20.0)
+    for factor in module.factors:
+        factor.out.weight.mul_(20.0)
     return module
 
 
@@ -35,8 +35,7 @@ def conditional_cdf(posterior, context, u, d, *, n=4001):
 
 
 def partial_log_density(posterior, context, u, d):
-    conditional = posterior.conditionals[d]
-    return factor(conditional(conditional.from_context(context), u[:, :d]), u[:, d], posterior.bins)[0]
+    return posterior.terms(context, u)[0][:, d]
 
 
 def test_joint_density_integrates_to_one(posterior):

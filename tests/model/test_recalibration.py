@@ -68,8 +68,8 @@ def test_a_corrected_network_stays_exact():
     """Density and draws agree after the correction, and the density still integrates to one."""
     torch.manual_seed(0)
     net = ClusterNet(SETTINGS, scale=[0.01] * 3, bounds=BOUNDS, size=16).eval().requires_grad_(requires_grad=False)
-    for conditional in net.posterior.conditionals:
-        conditional.out.weight.mul_(10.0)
+    for factor in net.posterior.factors:
+        factor.out.weight.mul_(10.0)
     net.recalibration.coefficients[..., 0] = torch.tensor([[0.3, 0.1], [-0.2, 0.2], [0.1, 0.5], [0.2, 0.2]])
     low, high = torch.tensor(BOUNDS).T
     context = torch.randn(1, 8).relu()

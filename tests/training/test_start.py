@@ -75,6 +75,12 @@ def test_another_shape_is_named():
         take_weights(make(), Start("x", {"a": torch.zeros(1)}, {}))
 
 
+def test_nothing_to_learn_is_an_error():
+    net = make(BLIND)
+    with pytest.raises(InvalidInput, match=r"train.known_rate: 0, and start_from gives every part"):
+        TrainState(net, TrainSettings(known_rate=0.0), known=net.state_dict())
+
+
 @pytest.mark.parametrize("share", [0.0, 0.25])
 def test_what_is_known_learns_at_its_share_of_the_rate(fake, share):
     blind, net = make(BLIND), make(seed=1)
@@ -88,7 +94,7 @@ def test_what_is_known_learns_at_its_share_of_the_rate(fake, share):
     # Adam's first step is the rate itself where the gradient is 1e4 times its epsilon of 1e-8, as the largest are;
     # weights below 1/2 round by 1.5e-8, 6e-5 of the shorter step
     assert moved["from_maps.linear.weight"] == pytest.approx(1e-3, rel=1e-4)
-    for name in ("from_photometry.weight", "posterior.conditionals.0.out.bias"):
+    for name in ("from_photometry.weight", "posterior.factors.0.out.bias"):
         assert moved[name] == pytest.approx(share * 1e-3, rel=1e-4)
 
 

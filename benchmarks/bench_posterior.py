@@ -1,6 +1,7 @@
 """The joint posterior's head beside a neural spline flow of zuko: held-out loss on the same features, time to draw.
 
-python benchmarks/bench_posterior.py [--quick] [--model run/model.ts] [--mocks 40000] [--seeds 2] [--json FILE]
+python benchmarks/bench_posterior.py [--quick] [--model run/model.ts] [--mocks 40000] [--steps 4000] [--batch 256]
+    [--seeds 2] [--json FILE]
 
 Features are those that a trained network's heads read, of mocks with a cluster on fields it was not trained on; without
 ``--model`` the numbers that the photometry beside the trunk measures, of which nothing is learned. Both densities train
@@ -33,7 +34,8 @@ from clustercnn.model.posterior import BinnedPosterior
 from clustercnn.model.stretch import Stretch
 from clustercnn.scene import Scenes, build_scenes
 
-HIDDEN, BINS, BATCH, RATE = 64, 32, 256, 2e-3
+HIDDEN, BINS, RATE = 64, 32, 2e-3
+MOCKS_AT_ONCE = 256
 DRAWS = 1000
 
 
@@ -100,7 +102,7 @@ def features_of(model: str | None, mocks: int, *, quick: bool) -> Data:
     low, high = torch.as_tensor(bounds, dtype=torch.float32).T
     found, first = [], 0
     while sum(len(u) for _, u in found) < mocks:
-        batch, first = scenes.batch(first, BATCH, seed=2), first + BATCH
+        batch, first = scenes.batch(first, MOCKS_AT_ONCE, seed=2), first + MOCKS_AT_ONCE
         there = batch.present > 0.5
         images = torch.from_numpy(batch.images[there])
         features = network.encode(images)[2] if network else photometry.measure(stretch.linear(images))
@@ -126,14 +128,14 @@ def scenes_of(metadata: dict, *, quick: bool) -> Scenes:
     return build_scenes(config)
 
 
-def fit(density: nn.Module, data: Data, *, steps: int, seed: int) -> nn.Module:
+def fit(density: nn.Module, data: Data, *, steps: int, seed: int, batch: int = 256) -> nn.Module:
     """The density with the weights that were best on the mocks to choose by."""
     optimizer = torch.optim.AdamW(density.parameters(), lr=RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
     generator = torch.Generator().manual_seed(seed)
     best, kept = float("inf"), density
     for step in range(steps):
-        rows = torch.randint(len(data.train[0]), (BATCH,), generator=generator)
+        rows = torch.randint(len(data.train[0]), (batch,), generator=generator)
         optimizer.zero_grad()
         (-density(*(part[rows] for part in data.train)).mean()).backward()
         nn.utils.clip_grad_norm_(density.parameters(), 2.0)
@@ -165,12 +167,12 @@ def draw_seconds(density: nn.Module, features: Tensor, *, objects: int, rounds: 
     return float(np.median(taken))
 
 
-def measure(kind: type, data: Data, *, steps: int, seeds: int, objects: int) -> tuple[dict, Tensor]:
-    """The row of a density, and its losses on the test mocks, averaged over seeds."""
+def measure(kind: type, data: Data, *, seeds: int, objects: int, **how: int) -> tuple[dict, Tensor]:
+    """The row of a density, and its losses on the test mocks, averaged over seeds; ``how`` is for ``fit``."""
     all_losses, begin = [], time.perf_counter()
     for seed in range(seeds):
         torch.manual_seed(seed)
-        density = fit(kind(data.train[0].shape[1]), data, steps=steps, seed=seed)
+        density = fit(kind(data.train[0].shape[1]), data, seed=seed, **how)
         all_losses.append(losses(density, data.test))
     taken = (time.perf_counter() - begin) / seeds
     mean = torch.stack(all_losses).mean(dim=0)
@@ -203,12 +205,14 @@ def main() -> None:
     parser.add_argument("--model", help="the network whose features are used; pretrained-m83 comes with the package")
     parser.add_argument("--mocks", type=int, default=40_000, help="with a cluster")
     parser.add_argument("--steps", type=int, default=4000, help="of each training")
+    parser.add_argument("--batch", type=int, default=256, help="mocks of each step")
     parser.add_argument("--seeds", type=int, default=2, help="trainings of each")
     parser.add_argument("--json", type=Path, help="write machine, versions and rows to this file")
     given = parser.parse_args()
     mocks = 300 if given.quick else given.mocks
-    how = (10, 1, 10) if given.quick else (given.steps, given.seeds, 1000)
-    how = dict(zip(("steps", "seeds", "objects"), how, strict=True))
+    how = {"steps": given.steps, "seeds": given.seeds, "objects": 1000, "batch": given.batch}
+    if given.quick:
+        how |= {"steps": 10, "seeds": 1, "objects": 10}
     torch.set_num_threads(2)
     head = {"machine": machine(), "versions": versions(("clustercnn", "torch", "zuko"))}
     print(describe(head["machine"]), describe(head["versions"]), sep="\n", flush=True)

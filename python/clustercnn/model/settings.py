@@ -88,7 +88,7 @@ class ModelSettings:
         depths: residual blocks of each stage.
         strides: 1 or 2: the step of each stage's first block.
         context: length of the feature vector that the heads read.
-        hidden: width of the posterior's conditional networks.
+        hidden: width of the posterior's conditional networks; the layer below them has eight times that.
         bins: bins of each conditional density, at least 24.
     """
 

@@ -156,6 +156,15 @@ def test_wrong_images_are_named(saved, images):
         model(images[:, :2])
 
 
+def test_no_gradients_are_kept(net, images, tmp_path):
+    save_artefact(net.requires_grad_(), METADATA, tmp_path / "model.ts", exported=False)
+    model = torch.jit.load(str(tmp_path / "model.ts"))
+    _, _, context = model.encode(images)  # without no_grad
+    draws = model.sample(context, 1000, 0)
+    assert not draws.requires_grad
+    assert not model.log_prob(context, draws[:, 0]).requires_grad
+
+
 def test_metadata_inside(saved):
     assert json.loads(torch.jit.load(str(saved)).metadata) == METADATA
 

@@ -102,7 +102,8 @@ def save_artefact(net: ClusterNet, metadata: dict[str, Any], path: str | Path, *
     """
     path = Path(path)
     exported_path = path.with_suffix(".pt2")
-    artefact = Artefact(copy.deepcopy(net).cpu(), metadata).eval()
+    # users call it without no_grad, and weights that ask for gradients would keep every draw's history
+    artefact = Artefact(copy.deepcopy(net).cpu(), metadata).eval().requires_grad_(requires_grad=False)
     extra = {_METADATA: artefact.metadata}
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     part2 = part.with_suffix(".pt2")

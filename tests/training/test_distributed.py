@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 from clustercnn.model import load_checkpoint
 
@@ -41,8 +40,9 @@ def test_two_ranks_are_one_run(tmp_path):
     assert (two["step"], two["images"]) == (6, 48)
     assert all(moments["exp_avg"].any() for moments in two["optimizer"]["state"].values())
     # with running statistics, and a cluster in every image, the mean of the halves' gradients is the whole's: what is
-    # left are roundings of single precision in sums of another order, of weights below 3; a rank alone is off by 1e-3
+    # left are roundings of single precision in sums of another order, 2e-7 for weights below 3. Adam divides a gradient
+    # by its own size, which enlarges them where gradients all but cancel: no bound holds for every element. The root
+    # mean square is 2e-8 at most, and 8e-4 or more where a rank learns alone
     for name, value in one["net"].items():
-        torch.testing.assert_close(
-            two["net"][name], value, atol=1e-6, rtol=0.0, msg=lambda text, n=name: f"{n}: {text}"
-        )
+        difference = (two["net"][name] - value).double().square().mean().sqrt().item()
+        assert difference < 1e-6, f"{name}: {difference:.1e}"

@@ -1,10 +1,11 @@
-"""What the benches share: one thread, the machine, star lists, the exact image, timing in turns, Markdown tables."""
+"""What the benches share: one thread, the machine, commands, star lists, the exact image, timing, Markdown tables."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -73,6 +74,15 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
 def describe(facts: Mapping[str, Any]) -> str:
     """One line of "name value" pairs."""
     return ", ".join(f"{name} {value}" for name, value in facts.items())
+
+
+def command(name: str, *overrides: str) -> None:
+    """Run a command of the package; its error ends the bench."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"clustercnn.{name}", *overrides], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"{Path(sys.argv[0]).stem}: {name} {' '.join(overrides)}\n{done.stderr or done.stdout}")
 
 
 def make_stars(n: int, *, size: int, bands: int, seed: int) -> Stars:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.stats import sigma_clipped_stats
 from astropy.table import Table
-from bench_helpers import describe, machine, markdown, versions, write_json
+from bench_helpers import command, describe, machine, markdown, versions, write_json
 from photutils.detection import DAOStarFinder
 
 from clustercnn import Survey
@@ -43,15 +42,6 @@ DAMAGES = {
     f"{DAMAGED} shifted by two pixels": lambda data: np.roll(data, 2, axis=1),
 }
 APART = 15.0  # pixels from any cluster: a source that is none
-
-
-def command(name: str, *overrides: str) -> None:
-    """Run a command of the package; its error ends the bench."""
-    done = subprocess.run(
-        [sys.executable, "-m", f"clustercnn.{name}", *overrides], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise SystemExit(f"bench_predictive: {name} {' '.join(overrides)}\n{done.stderr or done.stdout}")
 
 
 def files(folder: Path) -> dict[str, Path]:

@@ -35,16 +35,15 @@ def detect(config: Mapping[str, Any]) -> None:
         NewPrior,
         Predictor,
         SearchSettings,
-        depth_warnings,
         grid_points,
         read_images,
         search,
         write_table,
     )
     from clustercnn.inference.catalogues import Catalogue
-    from clustercnn.inference.options import model_or_default, output_file, tell_default
+    from clustercnn.inference.options import model_or_default, output_file, tell_default, tell_warnings
+    from clustercnn.inference.parts import part_flags
     from clustercnn.inference.predictive import predictive_check
-    from clustercnn.inference.psf_check import psf_warnings
     from clustercnn.inference.results import (
         TABLE_SUFFIXES,
         check_samples,
@@ -69,9 +68,7 @@ def detect(config: Mapping[str, Any]) -> None:
     predictor = Predictor.load(model, device=config["device"], batch=config["batch"], draws=draws, prior=prior)
     tell_default(config["model"]["path"], predictor.artefact)
     mosaic = read_images(predictor, config["images"])
-    warnings = depth_warnings(predictor, mosaic) + psf_warnings(predictor, mosaic)
-    for line in warnings:
-        print(f"warning: {line}", file=sys.stderr, flush=True)  # noqa: T201  (the command line's voice)
+    warnings = tell_warnings(predictor, mosaic)
     redrawn = predictive_check(predictor.artefact, mosaic, redraws=config["redraws"], seed=config["seed"])
     with progress_bar("stamps", grid_points(mosaic.valid.shape, settings.stride, predictor.size)) as progress:
         candidates, presence = search(predictor, mosaic, settings, progress=progress)
@@ -79,6 +76,7 @@ def detect(config: Mapping[str, Any]) -> None:
     posterior, flags = predictor.predict_mosaic(
         mosaic, catalogue.x, catalogue.y, samples=config["samples"], seed=config["seed"], check=redrawn
     )
+    flags |= part_flags(catalogue.x, catalogue.y, posterior.radius(predictor.pixel_scale))
     source = {"search": dict(config["search"]), "seed": config["seed"], **prior_meta(prior), "warnings": warnings}
     meta = table_meta(predictor.artefact, images=config["images"], **source)
     if chart:

@@ -33,16 +33,14 @@ def infer(config: Mapping[str, Any]) -> None:
     from clustercnn.inference import (
         NewPrior,
         Predictor,
-        depth_warnings,
         read_catalogue,
         read_images,
         results_table,
         write_table,
     )
     from clustercnn.inference.images import check_bands
-    from clustercnn.inference.options import model_or_default, output_file, tell_default
+    from clustercnn.inference.options import model_or_default, output_file, tell_default, tell_warnings
     from clustercnn.inference.predictive import predictive_check
-    from clustercnn.inference.psf_check import psf_warnings
     from clustercnn.inference.results import TABLE_SUFFIXES, check_samples, prior_meta, remarks, table_meta
     from clustercnn.progress import progress_bar
 
@@ -57,9 +55,7 @@ def infer(config: Mapping[str, Any]) -> None:
     check_bands(predictor, config["images"])
     catalogue = read_catalogue(str(config["catalogue"]), origin=config["origin"], columns=config["columns"])
     mosaic = read_images(predictor, config["images"])
-    warnings = depth_warnings(predictor, mosaic) + psf_warnings(predictor, mosaic)
-    for line in warnings:
-        print(f"warning: {line}", file=sys.stderr, flush=True)  # noqa: T201  (the command line's voice)
+    warnings = tell_warnings(predictor, mosaic)
     redrawn = predictive_check(predictor.artefact, mosaic, redraws=config["redraws"], seed=config["seed"])
     catalogue = catalogue.located(mosaic.wcs)
     with progress_bar("candidates", len(catalogue)) as progress:

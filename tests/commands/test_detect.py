@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 
 from clustercnn.detect import detect
 from clustercnn.errors import ClusterCNNError
+from clustercnn.inference import flag_bit
 from clustercnn.inference.options import model_as_path
 
 
@@ -37,6 +38,20 @@ def test_candidates_and_map(config, tmp_path):
         assert hdus[0].data.shape == (5, 7)
         scale = WCS(hdus[0].header).proj_plane_pixel_scales()[1].to_value("arcsec")
     assert scale == pytest.approx(16 * 0.04)
+
+
+def test_outskirts_of_others_are_flagged(config, tmp_path, capsys):
+    # under this prior the median radii of an untrained network are 5 pixels and more, and candidates 8 and more apart
+    prior = {**config["prior"], "size_slope": 1.0}
+    detect(config | {"prior": prior, "search": {**config["search"], "stride": 4, "separation": 0.0, "refine": 0}})
+    table = Table.read(tmp_path / "c.ecsv")
+    part = (np.asarray(table["flags"]) & flag_bit("PART_OF_ANOTHER")) != 0
+    radius = 1.5 * 10 ** np.asarray(table["log_rh"]) / 0.04
+    apart = np.hypot(*(np.subtract.outer(table[c], table[c]) for c in "xy"))
+    smaller = np.less.outer(table["log_rh"], table["log_rh"]).T
+    assert np.array_equal(part, ((apart <= radius[:, None]) & smaller).any(axis=1))
+    assert 0 < part.sum() < len(table)
+    assert f"; {part.sum()} of them are likely the outskirts of others" in capsys.readouterr().out
 
 
 def test_no_candidates_is_an_empty_table(config, tmp_path):

@@ -10,6 +10,7 @@ from clustercnn.inference.flags import flag_bit as flag_bit
 from clustercnn.inference.flags import flag_names as flag_names
 from clustercnn.inference.images import depth_warnings as depth_warnings
 from clustercnn.inference.images import read_images as read_images
+from clustercnn.inference.parts import part_flags as part_flags
 from clustercnn.inference.posterior import Posterior as Posterior
 from clustercnn.inference.predict import Predictor as Predictor
 from clustercnn.inference.predictive import PredictiveCheck as PredictiveCheck
@@ -41,6 +42,7 @@ __all__ = [
     "flag_names",
     "grid_points",
     "load_artefact",
+    "part_flags",
     "presence_map",
     "read_catalogue",
     "read_images",

@@ -34,6 +34,7 @@ FLAGS = (
     Flag(
         "UNLIKE_REDRAWS", 1024, "ppp is below 0.05: clusters drawn again from the posterior do not look like the image"
     ),
+    Flag("PART_OF_ANOTHER", 2048, "within 1.5 half-light radii lies a smaller candidate, whose outskirts this may be"),
 )
 _BITS = {flag.name: flag.bit for flag in FLAGS}
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from clustercnn.inference.artefact import LoadedArtefact
+    from clustercnn.inference.predict import Predictor
+    from clustercnn.scene import Mosaic
 
 __all__ = [
     "check_count",
@@ -23,6 +25,7 @@ __all__ = [
     "model_or_default",
     "output_file",
     "tell_default",
+    "tell_warnings",
 ]
 
 FEWEST_REDRAWS = 40  # with fewer, being among the least typical 5 % would hang on one redrawn cluster or two
@@ -45,6 +48,17 @@ def tell_default(given: str | None, artefact: LoadedArtefact) -> None:
     if given is None:
         line = f"model: {artefact.name} (SHA-256 {artefact.sha256[:12]}), the default"
         print(line, file=sys.stderr, flush=True)  # noqa: T201  (the command line's voice)
+
+
+def tell_warnings(predictor: Predictor, mosaic: Mosaic) -> list[str]:
+    """Say on stderr in what images differ from those the network was trained on; the same lines for the table."""
+    from clustercnn.inference.images import depth_warnings
+    from clustercnn.inference.psf_check import psf_warnings
+
+    warnings = depth_warnings(predictor, mosaic) + psf_warnings(predictor, mosaic)
+    for line in warnings:
+        print(f"warning: {line}", file=sys.stderr, flush=True)  # noqa: T201  (the command line's voice)
+    return warnings
 
 
 def check_given(value: Any, name: str, example: str) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clustercnn.labels import LABEL_NAMES
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -58,6 +60,10 @@ class Posterior:
     def without_samples(self) -> Posterior:
         """The same answers without the draws, which are most of the memory."""
         return replace(self, samples=None)
+
+    def radius(self, pixel_scale: float) -> NDArray[np.float64]:
+        """Half-light radii in pixels [n], the median of each posterior; ``pixel_scale`` in arcsec per pixel."""
+        return 10.0 ** self.median[:, LABEL_NAMES.index("log_rh")].astype(np.float64) / pixel_scale
 
     @classmethod
     def concatenate(cls, parts: Sequence[Posterior]) -> Posterior:

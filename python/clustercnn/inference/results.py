@@ -98,13 +98,14 @@ def prior_meta(prior: NewPrior | None) -> dict[str, Any]:
 
 
 def remarks(flags: NDArray[np.int32]) -> str:
-    """What a command adds to its last line: how many have no values, rest on few draws, or do not look like them."""
+    """What a command adds to its last line: how many rows want a look, and why."""
     said = {
         "NO_POSITION": "have no position",
         "OUTSIDE_IMAGE": "lie outside the image",
         "UNUSABLE": "lie where too few pixels are valid",
         "FEW_DRAWS": f"rest on fewer than {LEAST_ESS:.0f} effective draws, raise draws",
         "UNLIKE_REDRAWS": "do not look like clusters drawn from their posteriors, see ppp",
+        "PART_OF_ANOTHER": "are likely the outskirts of others",
     }
     counts = {text: int(np.count_nonzero(flags & flag_bit(name))) for name, text in said.items()}
     return "".join(f"; {n} of them {text}" for text, n in counts.items() if n)

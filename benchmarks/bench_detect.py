@@ -35,25 +35,18 @@ def searched(folder: Path, *, model: list[str], size: int, clusters: int, seed: 
 
 
 def judge(found: Table, truth: Table, *, what: str) -> list[dict]:
-    """A row for each threshold, for all candidates and for those that are not part of another."""
+    """A row for each threshold."""
     places, clusters = (np.stack([t["x"], t["y"]], axis=1) for t in (found, truth))
     seen = clusters[np.asarray(truth["snr"]) > SEEN]
     presence = np.asarray(found["presence"])
     apart = (np.asarray(found["flags"]) & flag_bit("PART_OF_ANOTHER")) == 0
     rows = []
     for threshold in THRESHOLDS:
+        row = {"what": what, "threshold": threshold, "seen": len(seen)}
         for name, kept in (("all", presence >= threshold), ("apart", (presence >= threshold) & apart)):
-            right = _near(places[kept], clusters)
-            rows.append(
-                {
-                    "what": f"{what}, {name}",
-                    "threshold": threshold,
-                    "candidates": int(kept.sum()),
-                    "right": float(right.mean()) if len(right) else None,
-                    "seen": len(seen),
-                    "found": float(_near(seen, places[kept]).mean()) if len(seen) else None,
-                }
-            )
+            right, hit = _near(places[kept], clusters), _near(seen, places[kept])
+            row[name] = {"candidates": len(right), "right": int(right.sum()), "found": int(hit.sum())}
+        rows.append(row)
     return rows
 
 
@@ -66,13 +59,18 @@ def _near(points: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 def table(rows: list[dict]) -> str:
     """The rows in Markdown."""
-    head = ("mosaic", "presence from", "candidates", "on a cluster", f"found, S/N > {SEEN:.0f}")
+    head = ("mosaic", "presence from", "candidates, right", "apart, right", f"S/N > {SEEN:.0f}: found, apart")
     lines = []
     for row in rows:
-        shares = ("–" if row[k] is None else f"{100 * row[k]:.0f} %" for k in ("right", "found"))
-        right, found = shares
-        lines.append((row["what"], str(row["threshold"]), str(row["candidates"]), right, f"{found} of {row['seen']}"))
+        kinds = (row["all"], row["apart"])
+        counts = (f"{k['candidates']}, {_percent(k['right'], k['candidates'])}" for k in kinds)
+        found = ", ".join(_percent(k["found"], row["seen"]) for k in kinds)
+        lines.append((row["what"], str(row["threshold"]), *counts, f"{found} of {row['seen']}"))
     return markdown(head, lines)
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.0f} %" if whole else "–"
 
 
 def main() -> None:

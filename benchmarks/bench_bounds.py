@@ -17,6 +17,7 @@ of photometry, not of all that could be done. Clusters are those of the paper's 
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -201,7 +202,9 @@ def main() -> None:
         light = Light(scenes, point=point)
         fresh, judged = light.fresh(mocks), light.held_out(n, seed=given.seed)
         names = [name for name, (all_light, _) in KINDS.items() if all_light == point]
-        rows += [answer(name, fresh, judged, scenes.prior.label_bounds, steps=steps) for name in names]
+        for name in names:
+            rows.append(answer(name, fresh, judged, scenes.prior.label_bounds, steps=steps))
+            print(f"{name}: {rows[-1]['nll']:.2f} nats", file=sys.stderr, flush=True)
     rows.append(network("the network, of images", predictor, scenes, n=n, seed=given.seed))
     print(f"\n{table(rows)}")
     if given.json:

@@ -15,12 +15,11 @@ from pathlib import Path
 
 import numpy as np
 from astropy.table import Table
-from bench_helpers import command, describe, machine, markdown, versions, write_json
+from bench_helpers import command, describe, machine, markdown, mosaic_files, versions, write_json
 from scipy.spatial import cKDTree
 
 from clustercnn.inference import flag_bit
 
-BANDS = ("F336W", "F438W", "F814W")
 WITHIN = 4.0  # pixels from a cluster: a candidate is right
 THRESHOLDS = (0.05, 0.1, 0.5)
 SEEN = 10.0  # S/N of the clusters that a search should find
@@ -29,7 +28,7 @@ SEEN = 10.0  # S/N of the clusters that a search should find
 def searched(folder: Path, *, model: list[str], size: int, clusters: int, seed: int) -> tuple[Table, Table]:
     """Candidates and truth of a mosaic."""
     command("simulate", f"mosaic.size={size}", f"mosaic.clusters={clusters}", f"seed={seed}", f"out={folder}")
-    images = (f"images.{band}={folder / f'm83_{band.lower()}_drc.fits'}" for band in BANDS)
+    images = (f"images.{band}={path}" for band, path in mosaic_files(folder).items())
     command("detect", *model, *images, f"out={folder / 'found.ecsv'}", f"search.threshold={THRESHOLDS[0]}")
     return Table.read(folder / "found.ecsv"), Table.read(folder / "truth.ecsv")
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from clustercnn import Survey
 
+M83_BANDS = ("F336W", "F438W", "F814W")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -83,6 +84,11 @@ def command(name: str, *overrides: str) -> None:
     )
     if done.returncode:
         raise SystemExit(f"{Path(sys.argv[0]).stem}: {name} {' '.join(overrides)}\n{done.stderr or done.stdout}")
+
+
+def mosaic_files(folder: Path) -> dict[str, Path]:
+    """The image of each band of M83 that ``simulate`` left there."""
+    return {band: folder / f"m83_{band.lower()}_drc.fits" for band in M83_BANDS}
 
 
 def make_stars(n: int, *, size: int, bands: int, seed: int) -> Stars:

@@ -19,7 +19,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.stats import sigma_clipped_stats
 from astropy.table import Table
-from bench_helpers import command, describe, machine, markdown, versions, write_json
+from bench_helpers import M83_BANDS, command, describe, machine, markdown, mosaic_files, versions, write_json
 from photutils.detection import DAOStarFinder
 
 from clustercnn import Survey
@@ -27,14 +27,13 @@ from clustercnn.inference import flag_bit
 from clustercnn.scene import read_mosaics
 
 COMMON = ("prior.log_mass=[3.5,5.7]", "seed=12", "quiet=true")
-BANDS = ("F336W", "F438W", "F814W")
 VARIANTS: dict[str, tuple[str, ...]] = {
     "as in training": (),
     "ellipticities of 0.6 to 0.8": ("prior.ellipticity=[0.6,0.8]",),
     "A_V scattering by 0.8 to 1 from star to star": ("prior.a_v_scatter=[0.8,1.0]",),
     "sizes of 1 to 2 arcsec, beyond the range": ("prior.log_rh=[0.0,0.3]",),
     "masses of 1.6e6 to 3e6 Msun, beyond the range": ("prior.log_mass=[6.2,6.5]",),
-    "PSFs blurred by 0.04 arcsec, not 0.016": tuple(f"+survey.bands.{band}.psf.blur=0.04" for band in BANDS),
+    "PSFs blurred by 0.04 arcsec, not 0.016": tuple(f"+survey.bands.{band}.psf.blur=0.04" for band in M83_BANDS),
 }
 DAMAGED = "F438W"
 DAMAGES = {
@@ -44,15 +43,10 @@ DAMAGES = {
 APART = 15.0  # pixels from any cluster: a source that is none
 
 
-def files(folder: Path) -> dict[str, Path]:
-    """The image of each band that ``simulate`` left there."""
-    return {band: folder / f"m83_{band.lower()}_drc.fits" for band in BANDS}
-
-
 def judge(name: str, folder: Path, catalogue: Path, *, model: list[str], redraws: int) -> dict:
     """The row of the candidates of a catalogue."""
     out = folder / f"{catalogue.stem}_answers.ecsv"
-    images = [f"images.{band}={path}" for band, path in files(folder).items()]
+    images = [f"images.{band}={path}" for band, path in mosaic_files(folder).items()]
     command("infer", *model, *images, f"catalogue={catalogue}", f"out={out}", f"redraws={redraws}")
     answers = Table.read(out)
     answers = answers[np.isfinite(np.asarray(answers["ppp"]))]
@@ -70,14 +64,14 @@ def judge(name: str, folder: Path, catalogue: Path, *, model: list[str], redraws
 
 def damage(folder: Path, name: str) -> None:
     """Spoil one band of the images there."""
-    with fits.open(files(folder)[DAMAGED], mode="update") as hdus:
+    with fits.open(mosaic_files(folder)[DAMAGED], mode="update") as hdus:
         image = next(hdu for hdu in hdus if hdu.data is not None)
         image.data = DAMAGES[name](image.data)
 
 
 def others(folder: Path, n: int) -> Path:
     """A catalogue of the ``n`` brightest sources that are no clusters."""
-    mosaic = read_mosaics(files(folder), Survey.load("m83"))
+    mosaic = read_mosaics(mosaic_files(folder), Survey.load("m83"))
     red = mosaic.data[-1]
     _, median, sigma = sigma_clipped_stats(red)
     found = DAOStarFinder(threshold=20 * sigma, fwhm=2.0, min_separation=8.0)(red - median)
